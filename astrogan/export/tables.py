@@ -1,0 +1,120 @@
+"""The tables of a FITS export, in the form that TOPCAT and astropy read best: scalar columns, units, descriptions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import product
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from astrogan.dataset.schema import label_names
+from catalogs.schema import Survey
+
+__all__ = ["bands_table", "fits_text", "fits_unit", "provenance_table", "truth_table"]
+
+_FORMATS = {
+    "f4": "E",
+    "f8": "D",
+    "u1": "B",
+    "i1": "I",
+    "i2": "I",
+    "i4": "J",
+    "i8": "K",
+    "u2": "I",
+    "u4": "J",
+    "u8": "K",
+}
+_TEXT_LIMIT = 64  # fits into one card, quotes and all
+
+
+def fits_unit(unit: str) -> str:
+    """The unit as the FITS standard writes it; ``""`` for pure numbers and for units that FITS does not know."""
+    from astropy.units import Unit
+
+    try:
+        return str(Unit(unit).to_string("fits"))
+    except ValueError:
+        return ""
+
+
+def fits_text(text: object, limit: int = _TEXT_LIMIT) -> str:
+    """Text as printable ASCII (anything else escaped), cut to `limit` characters."""
+    return str(text).encode("unicode_escape").decode("ascii")[:limit]
+
+
+def truth_table(ds: xr.Dataset) -> Any:
+    """TRUTH: one row per sample, one scalar column per label, band and component."""
+    columns, taken = [], set()
+    for name, variable, values in _scalar_columns(ds):
+        unique = name
+        while unique.lower() in taken:  # FITS column names differ in more than case; bands z and Z do not
+            unique += "_2"
+        taken.add(unique.lower())
+        columns.append((unique, values, variable.attrs["units"], variable.attrs["long_name"]))
+    return _table("TRUTH", columns)
+
+
+def bands_table(ds: xr.Dataset, survey: Survey) -> Any:
+    """BANDS: one row per band of the survey, and the variables of the samples that have one value per band."""
+    unit = survey.unit
+    described = (
+        ("psf_fwhm", "arcsec", "full width at half maximum of the PSF"),
+        ("psf_beta", "", "Moffat slope of the PSF, infinity for a Gaussian"),
+        ("background_sigma", unit, "rms of the background in a pixel"),
+        ("electrons_per_unit", "", "detected electrons per image unit; infinity: no photon noise"),
+        ("sky", unit, "sky level that was subtracted"),
+        ("zero_point", "mag", "AB magnitude of 1 image unit"),
+    )
+    columns = [("band", np.array([fits_text(band.name) for band in survey.bands]), "", "band name")]
+    for name, units, text in described:
+        columns.append((name, np.array([getattr(band, name) for band in survey.bands], np.float64), units, text))
+    for key in ds.variables:
+        if ds[key].dims == ("band",) and key != "band":
+            columns.append((str(key), ds[key].values, ds[key].attrs["units"], ds[key].attrs["long_name"]))
+    return _table("BANDS", columns)
+
+
+def provenance_table(ds: xr.Dataset) -> Any:
+    """PROVENANCE: the attributes of the samples, name and value as text."""
+    keys = sorted(map(str, ds.attrs))
+    values = [fits_text(ds.attrs[key], 10**9) for key in keys]
+    return _table(
+        "PROVENANCE", [("name", np.array(keys), "", "attribute"), ("value", np.array(values), "", "its value")]
+    )
+
+
+def _scalar_columns(ds: xr.Dataset) -> Iterator[tuple[str, xr.DataArray, NDArray[Any]]]:
+    for name in ("sample_id", "qc_flag", *label_names(ds)):
+        variable = ds[name]
+        names = [ds["band"].values.tolist() if dim == "band" else range(ds.sizes[dim]) for dim in variable.dims[1:]]
+        for suffixes in product(*(enumerate(items) for items in names)):
+            label = "_".join((name, *(str(text) for _, text in suffixes)))
+            values = variable.values
+            for position, _ in suffixes:
+                values = values[:, position]
+            yield re.sub(r"\W", "_", label), variable, values
+
+
+def _table(name: str, columns: list[tuple[str, NDArray[Any], str, str]]) -> Any:
+    from astropy.io import fits
+
+    hdu = fits.BinTableHDU.from_columns([_column(*column[:3]) for column in columns], name=name)
+    for number, column in enumerate(columns, start=1):
+        hdu.header.set(f"TCOMM{number}", fits_text(column[3]), after=f"TTYPE{number}")
+    return hdu
+
+
+def _column(name: str, values: NDArray[Any], unit: str) -> Any:
+    from astropy.io import fits
+
+    kind = values.dtype.str[1:]
+    if values.dtype.kind == "U":
+        return fits.Column(name, f"{max(1, values.dtype.itemsize // 4)}A", array=values)
+    unsigned = kind[0] == "u" and kind != "u1"
+    zero = {"bzero": 2 ** (8 * values.dtype.itemsize - 1)} if unsigned else {}
+    stored = values.astype(np.int16) if kind == "i1" else values
+    return fits.Column(name, _FORMATS[kind], unit=fits_unit(unit) or None, array=stored, **zero)

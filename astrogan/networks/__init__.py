@@ -1,0 +1,9 @@
+"""Building blocks of networks: the residual trunk, local critics, a classifier. Importing this loads torch."""
+
+from __future__ import annotations
+
+from astrogan.networks.classifier import StampClassifier
+from astrogan.networks.critics import MultiScaleCritic, PatchCritic
+from astrogan.networks.residual import ResidualTrunk
+
+__all__ = ["MultiScaleCritic", "PatchCritic", "ResidualTrunk", "StampClassifier"]

@@ -1,0 +1,159 @@
+"""What a survey's images are, in one band and in all: numbers with units, no pixels."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalogs.checks import one_of, within
+
+__all__ = ["Band", "Survey"]
+
+NJY_ZERO_POINT = 31.4  # AB magnitude of 1 nJy (Oke & Gunn 1983: m_AB = -2.5 log10 f / 3631 Jy)
+
+
+@dataclass(frozen=True)
+class Band:
+    """One band of a survey, in the survey's image unit u (nJy when calibrated).
+
+    Parameters
+    ----------
+    name : str
+        Band name, unique in its survey.
+    psf_fwhm : float
+        Full width at half maximum of the PSF without the pixel response [arcsec].
+    psf_beta : float
+        Moffat slope of the PSF; infinity is a Gaussian.
+    background_sigma : float
+        Total rms of the background in one pixel (sky photons, read-out and all) [u].
+    electrons_per_unit : float
+        Detected electrons per u, which sets the photon noise of sources; infinity means none.
+    sky : float
+        Sky level whose photons are drawn as Poisson counts and then subtracted [u/pixel]; 0 when only the total
+        background rms is known (then the whole background is Gaussian).
+    zero_point : float
+        AB magnitude of 1 u; NaN where the unit has no calibration.
+    autocorrelation : tuple of tuples
+        Autocorrelation of the background at lags -L..L in y and x, 1 at its centre; ``((1.0,),)`` is white.
+    """
+
+    name: str
+    psf_fwhm: float
+    background_sigma: float
+    electrons_per_unit: float = math.inf
+    psf_beta: float = math.inf
+    sky: float = 0.0
+    zero_point: float = NJY_ZERO_POINT
+    autocorrelation: tuple[tuple[float, ...], ...] = ((1.0,),)
+
+    def __post_init__(self) -> None:
+        where = f"band {self.name!r}: "
+        within(where + "psf_fwhm", self.psf_fwhm, 0.0, 60.0, "arcsec", open_low=True)
+        within(where + "background_sigma", self.background_sigma, 0.0, 1e30)
+        within(where + "sky", self.sky, 0.0, 1e30)
+        if not self.electrons_per_unit > 0:
+            raise ValueError(f"{where}electrons_per_unit = {self.electrons_per_unit:g} is outside (0, inf]")
+        if not self.psf_beta > 1:
+            raise ValueError(f"{where}psf_beta = {self.psf_beta:g} is outside (1, inf]")
+        acf = self.acf
+        if acf.ndim != 2 or acf.shape[0] != acf.shape[1] or acf.shape[0] % 2 == 0:
+            raise ValueError(f"{where}autocorrelation has shape {acf.shape}; it must be square with an odd side")
+        within(where + "autocorrelation", acf, -1.0, 1.0)
+        if not math.isclose(acf[acf.shape[0] // 2, acf.shape[0] // 2], 1.0, abs_tol=1e-9):
+            raise ValueError(f"{where}autocorrelation must be 1 at its centre (lag 0)")
+        if self.sky / self.electrons_per_unit > self.background_sigma**2 * (1 + 1e-9):
+            raise ValueError(f"{where}the sky's photon noise exceeds background_sigma = {self.background_sigma:g}")
+
+    @property
+    def acf(self) -> NDArray[np.float64]:
+        """The autocorrelation as an array, shape (2L+1, 2L+1)."""
+        return np.asarray(self.autocorrelation, dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class Survey:
+    """A named set of bands on one pixel grid.
+
+    Parameters
+    ----------
+    name : str
+        Survey name.
+    pixel_scale : float
+        Side of a pixel [arcsec].
+    bands : tuple of Band
+        In wavelength order.
+    unit : str
+        Image unit u, parsable by astropy; ``""`` for display values.
+    references : mapping
+        Where each number comes from: key -> text.
+    """
+
+    name: str
+    pixel_scale: float
+    bands: tuple[Band, ...]
+    unit: str = "nJy"
+    references: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        within(f"survey {self.name!r}: pixel_scale", self.pixel_scale, 0.0, 60.0, "arcsec", open_low=True)
+        if not self.bands:
+            raise ValueError(f"survey {self.name!r} has no bands")
+        names = self.band_names
+        if len(set(names)) != len(names):
+            raise ValueError(f"survey {self.name!r}: band names repeat: {', '.join(names)}")
+
+    @property
+    def band_names(self) -> tuple[str, ...]:
+        """Names of the bands, in order."""
+        return tuple(band.name for band in self.bands)
+
+    def band(self, name: str) -> Band:
+        """The band called `name`; ValueError with the nearest valid name otherwise."""
+        one_of(f"band of survey {self.name!r}", name, self.band_names)
+        return self.bands[self.band_names.index(name)]
+
+    def select(self, bands: Iterable[str]) -> Survey:
+        """The same survey with only `bands` (``"gri"`` or a list of names), in the order given."""
+        return replace(self, bands=tuple(self.band(name) for name in bands))
+
+    def point_source_sigma(self, band: str) -> float:
+        """Rms [u] of the flux of an isolated faint point source fitted with the known PSF.
+
+        White noise: sigma^2 / sum(PSF^2), with sum(PSF^2) = pixel^2 times the integral of PSF^2 (King 1983); for
+        correlated noise the rms is multiplied by the square root of the summed autocorrelation, which is exact
+        for a PSF much wider than the correlation length.
+        """
+        this = self.band(band)
+        if math.isinf(this.psf_beta):
+            area = 4.0 * math.pi * (this.psf_fwhm / (2.0 * math.sqrt(2.0 * math.log(2.0)))) ** 2
+        else:
+            beta = this.psf_beta
+            alpha = this.psf_fwhm / (2.0 * math.sqrt(2.0 ** (1.0 / beta) - 1.0))
+            area = math.pi * alpha**2 * (2.0 * beta - 1.0) / (beta - 1.0) ** 2
+        pixels = area / self.pixel_scale**2
+        correlation = max(float(this.acf.sum()), 1e-6)
+        return this.background_sigma * math.sqrt(max(pixels, 1.0) * correlation)
+
+    def depth(self, band: str, snr: float = 5.0) -> float:
+        """AB magnitude of a point source detected at `snr` sigma; NaN where the band has no zero point."""
+        within("snr", snr, 0.0, 1e6, open_low=True)
+        return self.band(band).zero_point - 2.5 * math.log10(snr * self.point_source_sigma(band))
+
+    def to_json(self) -> str:
+        """The survey as a JSON string (infinities and NaN as JavaScript literals), inverse of `from_json`."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Survey:
+        """Rebuild a survey from `to_json`; every number is checked again."""
+        data = json.loads(text)
+        bands = tuple(
+            Band(**{**band, "autocorrelation": tuple(tuple(row) for row in band["autocorrelation"])})
+            for band in data.pop("bands")
+        )
+        return cls(bands=bands, **data)

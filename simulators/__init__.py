@@ -1,0 +1,84 @@
+"""Truth to pixels: simulators of lensed galaxies as a survey sees them, in numpy and numba.
+
+Names load on first use, so that importing the package costs nothing and compiles nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from simulators.calibrate import calibrate, measured_galaxies
+    from simulators.deflectors import EPL, ExternalShear
+    from simulators.detect import cut_out, detect, split_by_position
+    from simulators.fit import label_shift
+    from simulators.grid import PixelGrid
+    from simulators.labels import LABELS
+    from simulators.light import Sersic
+    from simulators.moments import adaptive_moments
+    from simulators.noise import add_noise
+    from simulators.population import Rows
+    from simulators.psf import PSF, Gaussian, Moffat
+    from simulators.simulator import Simulator
+    from simulators.strong_lens import StrongLens
+    from simulators.weak_lens import WeakLens
+
+_HOME = {
+    "EPL": "deflectors",
+    "ExternalShear": "deflectors",
+    "Gaussian": "psf",
+    "LABELS": "labels",
+    "Moffat": "psf",
+    "PSF": "psf",
+    "PixelGrid": "grid",
+    "Rows": "population",
+    "Sersic": "light",
+    "Simulator": "simulator",
+    "StrongLens": "strong_lens",
+    "WeakLens": "weak_lens",
+    "adaptive_moments": "moments",
+    "add_noise": "noise",
+    "calibrate": "calibrate",
+    "cut_out": "detect",
+    "detect": "detect",
+    "label_shift": "fit",
+    "measured_galaxies": "calibrate",
+    "split_by_position": "detect",
+}
+__all__ = [
+    "EPL",
+    "LABELS",
+    "PSF",
+    "ExternalShear",
+    "Gaussian",
+    "Moffat",
+    "PixelGrid",
+    "Rows",
+    "Sersic",
+    "Simulator",
+    "StrongLens",
+    "WeakLens",
+    "adaptive_moments",
+    "add_noise",
+    "calibrate",
+    "cut_out",
+    "detect",
+    "label_shift",
+    "measured_galaxies",
+    "split_by_position",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        from catalogs.checks import nearest
+
+        raise AttributeError(f"module 'simulators' has no attribute {name!r}; did you mean {nearest(name, __all__)!r}?")
+    value = getattr(importlib.import_module(f"simulators.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

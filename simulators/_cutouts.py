@@ -1,0 +1,89 @@
+"""Cut-outs of real frames around sources, and their split by position."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from catalogs.checks import within
+from simulators._frames import MAX_SIDE, as_cube, read_frames
+
+__all__ = ["cut_out", "split_by_position"]
+
+
+def cut_out(
+    images: Any, x: ArrayLike, y: ArrayLike, size: int, *, bands: Iterable[str] | None = None, missing: float = 0.01
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Background-subtracted stamps around positions.
+
+    Parameters
+    ----------
+    images : array or DataArray, (band, y, x) or (y, x)
+        Pixels; NaN is missing.
+    x, y : (N,) array
+        Positions [pixel index]; each stamp's geometric centre is within half a pixel of its position.
+    size : int
+        Side of a stamp [pixel].
+    bands : iterable of str, optional
+        Bands to use.
+    missing : float
+        Largest share of missing pixels in any band of a stamp; those left are set to 0, the sky.
+
+    Returns
+    -------
+    stamps : (M, band, size, size) float32
+        Stamps that lie inside the frame, in the images' unit.
+    kept : (M,) int64
+        Their indices among the positions.
+
+    Raises
+    ------
+    ValueError
+        As `as_cube`; for positions that are not finite or differ in number, or a size that the frame cannot hold.
+    """
+    xs, ys = _positions("x", x), _positions("y", y)
+    if len(xs) != len(ys):
+        raise ValueError(f"x and y have different lengths: {len(xs)} and {len(ys)}")
+    within("missing", missing, 0.0, 1.0)
+    ny, nx = as_cube(images, bands)[0].shape[-2:]
+    within("size", size, 4, min(ny, nx), "pixels")
+    side = int(size)
+    frames = read_frames(images, bands)
+    left, low = (np.rint(at - (side - 1) / 2).astype(np.int64) for at in (xs, ys))
+    inside = np.flatnonzero((left >= 0) & (low >= 0) & (left + side <= nx) & (low + side <= ny))
+    window = np.arange(side)
+    rows, columns = low[inside, None, None] + window[:, None], left[inside, None, None] + window
+    share = frames.missing[:, rows, columns].mean(axis=(2, 3)).max(axis=0)
+    good = share <= missing
+    stamps = frames.data[:, rows[good], columns[good]]
+    return np.ascontiguousarray(np.moveaxis(stamps, 0, 1)), inside[good]
+
+
+def split_by_position(x: ArrayLike, size: int, held_out: float = 0.25) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Training and held-out masks (N,) of stamps of side `size` [pixel] centred at `x` [pixel index].
+
+    The held-out stamps lie in a strip at the largest x that holds the share `held_out` of the positions; stamps that
+    would share a pixel column with both sides belong to neither.
+
+    Raises
+    ------
+    ValueError
+        For positions that are not finite, a share outside (0, 1), or a split with an empty side.
+    """
+    xs = _positions("x", x)
+    within("size", size, 1, MAX_SIDE, "pixels")
+    within("held_out", held_out, 0.0, 1.0, open_low=True)
+    border = float(np.quantile(xs, 1.0 - held_out)) if len(xs) else 0.0
+    left = np.rint(xs - (int(size) - 1) / 2)
+    training, held = left + int(size) - 1 < border, left >= border
+    if not training.any() or not held.any():
+        raise ValueError(f"{len(xs)} positions cannot be split into two strips for stamps of {int(size)} pixels")
+    return training, held
+
+
+def _positions(name: str, values: ArrayLike) -> NDArray[np.float64]:
+    """`values` as a 1-D float64 array of pixel coordinates."""
+    return np.atleast_1d(within(name, values, -MAX_SIDE, 2 * MAX_SIDE, "pixels")).ravel()

@@ -1,0 +1,94 @@
+"""Light in Fourier space: a Sersic table turned into band images by a pruned, fixed-order Fourier sum."""
+
+import math
+
+import numpy as np
+
+from simulators._kernels._jit import compile_pair, kernel, prange
+
+
+@kernel
+def table_row(table, position, row):
+    """Cubic (four-point Lagrange) interpolation between the rows of `table` at fractional row `position`."""
+    last = table.shape[0] - 3
+    i = min(max(int(position), 1), last)
+    t = position - i
+    a = -t * (t - 1.0) * (t - 2.0) / 6.0
+    b = (t + 1.0) * (t - 1.0) * (t - 2.0) / 2.0
+    c = -(t + 1.0) * t * (t - 2.0) / 2.0
+    d = (t + 1.0) * t * (t - 1.0) / 6.0
+    for j in range(row.shape[0]):
+        row[j] = a * table[i - 1, j] + b * table[i, j] + c * table[i + 1, j] + d * table[i + 2, j]
+
+
+@kernel
+def profile_modes(row, m00, m01, m10, m11, kx, ky, modes):
+    """Transform of a profile on the modes: row(|M^T k|) with the row tabulated uniformly in t = k / (1 + k)."""
+    scale = row.shape[0] - 1.0
+    last = row.shape[0] - 2
+    for i in range(kx.shape[0]):
+        for j in range(ky.shape[0]):
+            u = m00 * kx[i] + m10 * ky[j]
+            v = m01 * kx[i] + m11 * ky[j]
+            k = math.sqrt(u * u + v * v)
+            q = scale * (k / (1.0 + k))
+            cell = min(int(q), last)
+            modes[i, j] = row[cell] + (q - cell) * (row[cell + 1] - row[cell])
+
+
+@kernel
+def phases(k, x0, cos_kx, sin_kx, cos_out, sin_out):
+    """exp(i k (x - x0)) from the tabulated exp(i k x): one rotation per mode."""
+    for j in range(k.shape[0]):
+        c = math.cos(k[j] * x0)
+        s = math.sin(k[j] * x0)
+        for p in range(cos_out.shape[1]):
+            cos_out[j, p] = c * cos_kx[j, p] + s * sin_kx[j, p]
+            sin_out[j, p] = c * sin_kx[j, p] - s * cos_kx[j, p]
+
+
+@kernel
+def sum_modes(modes, psf, flux, cos_x, sin_x, cos_y, sin_y, real, imag, image):
+    """Add flux * sum_k modes(k) psf(k) exp(i k r) to `image`; the summation order never depends on the batch."""
+    ny, nx = image.shape
+    for i in range(modes.shape[0]):
+        for p in range(ny):
+            real[p] = 0.0
+            imag[p] = 0.0
+        for j in range(modes.shape[1]):
+            a = modes[i, j] * psf[i, j]
+            for p in range(ny):
+                real[p] += a * cos_y[j, p]
+                imag[p] += a * sin_y[j, p]
+        weight = flux if i == 0 else 2.0 * flux
+        for p in range(ny):
+            re = weight * real[p]
+            im = weight * imag[p]
+            for q in range(nx):
+                image[p, q] += re * cos_x[i, q] - im * sin_x[i, q]
+
+
+def _add_profiles(table, position, shape, flux, x0, y0, kx, ky, psf, cos_x, sin_x, cos_y, sin_y, out):
+    """Add one profile per sample to out (S, B, ny, nx).
+
+    table (rows, nodes); position (S,) fractional table row; shape (S, 4) the matrix M (r = M r0) row by row; flux (S, B); x0, y0
+    (S,); kx (Kx,), ky (Ky,); psf (B, Kx, Ky) real; cos_x.. (Kx, nx), cos_y.. (Ky, ny).
+    """
+    for s in prange(flux.shape[0]):
+        row = np.empty(table.shape[1])
+        modes = np.empty((kx.shape[0], ky.shape[0]))
+        cx = np.empty_like(cos_x)
+        sx = np.empty_like(sin_x)
+        cy = np.empty_like(cos_y)
+        sy = np.empty_like(sin_y)
+        real = np.empty(out.shape[2])
+        imag = np.empty(out.shape[2])
+        table_row(table, position[s], row)
+        profile_modes(row, shape[s, 0], shape[s, 1], shape[s, 2], shape[s, 3], kx, ky, modes)
+        phases(kx, x0[s], cos_x, sin_x, cx, sx)
+        phases(ky, y0[s], cos_y, sin_y, cy, sy)
+        for b in range(flux.shape[1]):
+            sum_modes(modes, psf[b], flux[s, b], cx, sx, cy, sy, real, imag, out[s, b])
+
+
+add_profiles_serial, add_profiles_parallel = compile_pair(_add_profiles)

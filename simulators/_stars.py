@@ -1,0 +1,133 @@
+"""Stars of real frames: the stellar locus, and the PSF fitted to stars."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Locus", "PsfFit", "fit_psf", "stellar_locus"]
+
+Array = NDArray[np.float64]
+LOCUS_SNR, LOCUS_STEP, ROUND = 30.0, math.log(1.06), 0.15
+FEWEST, SIGNIFICANT = 8, 3.5  # stars, and sigma of their excess over the neighbouring radii
+SHALLOWEST, GAUSSIAN = 0.65, 0.04  # limits of 1/beta; below the second the wings are a Gaussian's within the errors
+MISFIT = 0.02  # error of the model, as a share of a star's peak
+
+
+@dataclass(frozen=True, eq=False)
+class Locus:
+    """The stellar locus in half-light radius: median [pixel], relative upper edge, members (N,), and whether it is real."""
+
+    radius: float
+    width: float
+    members: NDArray[np.bool_]
+    found: bool
+
+
+@dataclass(frozen=True)
+class PsfFit:
+    """A fitted PSF without the pixel response: FWHM [pixel], Moffat slope (infinite for a Gaussian), stars used."""
+
+    fwhm: float
+    beta: float
+    stars: int
+
+
+def stellar_locus(radius: Array, snr: Array, ellipticity: Array, usable: NDArray[np.bool_]) -> Locus:
+    """The narrow excess of round sources at the compact end of the half-light radii [pixel] of bright sources."""
+    members = np.zeros(len(radius), dtype=bool)
+    candidates = np.flatnonzero(usable & (snr > LOCUS_SNR) & (ellipticity < ROUND) & (radius > 0))
+    log = np.sort(np.log(radius[candidates]))
+
+    def count(low: Array, high: Array) -> Array:
+        return (np.searchsorted(log, high, "right") - np.searchsorted(log, low, "left")).astype(np.float64)
+
+    inside = count(log - LOCUS_STEP, log + LOCUS_STEP)
+    beside = count(log + LOCUS_STEP, log + 3 * LOCUS_STEP)
+    excess = (inside - beside) / np.sqrt(np.maximum(inside + beside, 1.0))
+    below = np.searchsorted(log, log - 3 * LOCUS_STEP) / max(len(log), 1)
+    score = np.where((inside >= FEWEST) & (below < 0.1), excess, 0.0)
+    if not (score > SIGNIFICANT).any():
+        return Locus(math.nan, 1.0, members, False)
+    near = log[np.abs(log - log[np.argmax(score)]) < LOCUS_STEP]
+    middle = float(np.median(near))
+    spread = 3 * 1.4826 * float(np.median(np.abs(near - middle)))
+    width = min(max(spread, math.log(1.06)), math.log(1.15))
+    members[candidates] = np.abs(np.log(radius[candidates]) - middle) < width
+    return Locus(math.exp(middle), math.exp(width), members, True)
+
+
+def fit_psf(stamps: Array, sigma: float, x: Array, y: Array, *, free_beta: bool = True, clip: float = 3.0) -> PsfFit:
+    """One circular Moffat (1969) profile, averaged over pixels, fitted to all stars with their own flux and sky.
+
+    Parameters
+    ----------
+    stamps : (N, size, size)
+        Stars; NaN where another source is.
+    sigma : float
+        Rms of the background, in the stamps' unit.
+    x, y : (N,)
+        Centroids in the stamps [pixel index].
+    free_beta : bool
+        Fit the slope too; else the profile is a Gaussian.
+    clip : float
+        Stars whose rms residual (as a share of their peak) exceeds this many times the median are dropped.
+    """
+    from scipy.optimize import least_squares
+
+    start = [math.log(3.0), 0.3 if free_beta else 0.0]
+    for _ in range(3):
+        problem = _Stars(stamps, sigma, x, y)
+        size = len(start) if free_beta else 1
+        low, high = [math.log(0.3), 0.0], [math.log(stamps.shape[-1]), SHALLOWEST]
+        fit = least_squares(
+            lambda free: problem.residuals(np.append(free, start[size:])).ravel(),
+            start[:size],
+            bounds=(low[:size], high[:size]),
+            x_scale=[0.05, 0.05][:size],
+            xtol=1e-5,
+        )
+        start = [*fit.x, *start[size:]]
+        misfit = problem.misfit(np.asarray(start))
+        good = misfit <= clip * np.median(misfit)
+        if good.all() or good.sum() < 3:
+            break
+        stamps, x, y = stamps[good], x[good], y[good]
+    beta = 1.0 / start[1] if start[1] > GAUSSIAN else math.inf
+    return PsfFit(math.exp(start[0]), beta, len(stamps))
+
+
+class _Stars:
+    """Residuals of stars against a common profile whose flux and sky are fitted to each star."""
+
+    def __init__(self, stamps: Array, sigma: float, x: Array, y: Array) -> None:
+        self.seen = np.isfinite(stamps).reshape(len(stamps), -1)
+        self.values = np.nan_to_num(stamps).reshape(len(stamps), -1)
+        self.peak = np.where(self.seen, self.values, -np.inf).max(axis=1)
+        self.weight = self.seen / np.hypot(sigma / self.peak, MISFIT)[:, None] / self.peak[:, None]
+        nodes, self.shares = np.polynomial.legendre.leggauss(4)
+        pixel = np.arange(stamps.shape[-1])[:, None] + nodes / 2
+        self.dy2, self.dx2 = ((pixel[None] - at[:, None, None]) ** 2 for at in (y, x))
+
+    def profile(self, log_fwhm: float, slope: float) -> Array:
+        """Pixel averages (N, pixel) of the profile with unit peak, by 4 x 4 Gauss-Legendre nodes."""
+        r2 = self.dy2[:, :, None, :, None] + self.dx2[:, None, :, None, :]
+        s = max(slope, 1e-3)
+        values = np.exp(-np.log1p(math.expm1(s * math.log(2.0)) * 4.0 * math.exp(-2.0 * log_fwhm) * r2) / s)
+        return (values @ self.shares @ self.shares / 4.0).reshape(len(values), -1)
+
+    def residuals(self, free: Array) -> Array:
+        """Weighted residuals (N, pixel) after fitting each star's flux and sky."""
+        model, w = self.profile(float(free[0]), float(free[1])), self.weight
+        mm, m1, one = (w**2 * model**2).sum(1), (w**2 * model).sum(1), (w**2).sum(1)
+        md, d1 = (w**2 * model * self.values).sum(1), (w**2 * self.values).sum(1)
+        determinant = mm * one - m1**2
+        flux, sky = (md * one - m1 * d1) / determinant, (mm * d1 - m1 * md) / determinant
+        return np.asarray(w * (self.values - flux[:, None] * model - sky[:, None]))
+
+    def misfit(self, free: Array) -> Array:
+        """Rms residual of each star, in units of its expected error."""
+        return np.sqrt((self.residuals(free) ** 2).sum(axis=1) / self.seen.sum(axis=1))

@@ -1,0 +1,203 @@
+"""A survey measured from a user's own images: sky, noise, PSF, photon noise; and the galaxies in them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalogs import Band, Survey
+from catalogs.checks import one_of, within
+from catalogs.schema import NJY_ZERO_POINT
+from simulators._background import autocorrelation, blank_sky, clipped_moments, electrons_per_unit
+from simulators._frames import Frames, read_frames
+from simulators._growth import measured_galaxies
+from simulators._stars import PsfFit, fit_psf
+from simulators.detect import EDGE, SATURATED, STAR, Sources, measure
+
+__all__ = ["calibrate", "measured_galaxies"]
+
+Array = NDArray[np.float64]
+PerBand = float | Sequence[float] | Mapping[str, float]
+MOST_STARS, FEWEST_STARS, STAR_SNR, COMPACT_SNR = 60, 5, 30.0, 10.0
+PHOTON_LIMIT = 1.5  # a measured gain may fall short of the sky's photon limit by this factor before the sky is a pedestal
+
+
+def calibrate(
+    images: Any,
+    pixel_scale: float | None = None,
+    bands: Iterable[str] | None = None,
+    unit: str | None = None,
+    gain: PerBand | None = None,
+    name: str = "measured",
+    zero_point: PerBand | None = None,
+) -> Survey:
+    """Measure sky, noise, PSF and photon noise of registered frames.
+
+    What is not given is taken from the attributes of a DataArray (``pixel_scale``, ``units``, ``gain``,
+    ``zero_point``); the rest is measured, and ``Survey.references`` says how and from how many stars and pixels.
+
+    Parameters
+    ----------
+    images : array or DataArray, (band, y, x) or (y, x)
+        Pixels; NaN is missing.
+    pixel_scale : float, optional
+        Side of a pixel [arcsec].
+    bands : iterable of str, optional
+        Bands to use, or names of the planes where the images name none.
+    unit : str, optional
+        Image unit; ``""`` (default) for display values.
+    gain : float, sequence or mapping, optional
+        Detected electrons per image unit.
+    name : str
+        Name of the survey.
+    zero_point : float, sequence or mapping, optional
+        AB magnitude of one image unit.
+
+    Raises
+    ------
+    ValueError
+        For images of other shapes or absurd sizes, without finite pixels, noise, sources or enough blank sky; and for
+        a pixel scale that is missing or absurd.
+    """
+    attributes = dict(getattr(images, "attrs", {}))
+    scale = pixel_scale if pixel_scale is not None else attributes.get("pixel_scale")
+    if scale is None:
+        raise ValueError("the images carry no pixel scale: give pixel_scale [arcsec]")
+    scale = float(within("pixel_scale", scale, 1e-4, 60.0, "arcsec"))
+    frames = read_frames(images, bands)
+    unit = str(attributes.get("units", "")) if unit is None else unit
+    gains = _per_band("gain", gain, images, frames.names)
+    zero_points = _per_band("zero_point", zero_point, images, frames.names)
+    if unit == "nJy":
+        zero_points = {band: NJY_ZERO_POINT if math.isnan(zp) else zp for band, zp in zero_points.items()}
+    sources, segments = measure(frames)
+    blank = blank_sky(segments, sources, frames.hidden)
+    references = {"pixel_scale": "given" if pixel_scale is not None else "attribute of the images"}
+    measured = []
+    for index, band in enumerate(frames.names):
+        noise = _noise(frames, index, blank, gains[band], references)
+        psf = _psf(frames, index, sources, segments, references)
+        measured.append(
+            Band(name=band, psf_fwhm=psf.fwhm * scale, psf_beta=psf.beta, zero_point=zero_points[band], **noise)
+        )
+    if not unit and all(math.isnan(zp) for zp in zero_points.values()):
+        references["unit"] = "display values without a flux calibration: fluxes, noise and gain are in these values"
+    return Survey(name=name, pixel_scale=scale, bands=tuple(measured), unit=unit, references=references)
+
+
+def _per_band(name: str, given: Any, images: Any, bands: tuple[str, ...]) -> dict[str, float]:
+    """`given`, or the attribute or band coordinate `name` of the images, as one float a band; NaN where unknown."""
+    if given is None:
+        coordinates = getattr(images, "coords", {})
+        attributes = getattr(images, "attrs", {})
+        given = attributes.get(name, attributes.get(name + "s"))
+        if name in coordinates:
+            names = [str(band) for band in np.atleast_1d(coordinates["band"].values)]
+            given = dict(zip(names, np.atleast_1d(coordinates[name].values), strict=True))
+    if given is None:
+        return dict.fromkeys(bands, math.nan)
+    if isinstance(given, Mapping):
+        for band in given:
+            one_of(f"band of {name}", band, bands)
+        return {band: float(given.get(band, math.nan)) for band in bands}
+    values = np.atleast_1d(np.asarray(given, dtype=np.float64))
+    if len(values) not in (1, len(bands)):
+        raise ValueError(f"{name} has {len(values)} values for {len(bands)} bands")
+    return dict(zip(bands, np.broadcast_to(values, len(bands)).tolist(), strict=True))
+
+
+def _noise(frames: Frames, index: int, blank: NDArray[np.bool_], gain: float, references: dict[str, str]) -> dict[str, Any]:
+    """Sky, rms, autocorrelation and electrons per unit of one band, as arguments of `Band`."""
+    band, data = frames.names[index], frames.data[index].astype(np.float64)
+    empty = blank & ~frames.missing[index]
+    middle, sigma, cut = clipped_moments(band, data[empty])
+    empty &= np.abs(data - middle) <= cut
+    level = float(frames.raw[index][empty].mean(dtype=np.float64))
+    acf = autocorrelation(data - middle, empty)
+    if math.isnan(gain):
+        usable = ~frames.missing[index] & (frames.raw[index] < 0.9 * frames.raw[index].max())
+        gain, how = electrons_per_unit(data - middle, empty, usable, sigma), "growth of high-pass variance with brightness"
+        if math.isinf(gain):
+            how = "no growth of high-pass variance with brightness: photon noise of sources left out"
+    else:
+        within(f"gain of band {band!r}", gain, 0.0, math.inf, "electrons per unit", open_low=True)
+        how = "given"
+    sky, gain, sigma, note = _sky(level, gain, sigma, how == "given")
+    references[f"{band}.background"] = f"{int(empty.sum())} blank pixels; level {level:.6g} {note}"
+    references[f"{band}.electrons_per_unit"] = how
+    return dict(
+        background_sigma=sigma,
+        sky=sky,
+        electrons_per_unit=gain,
+        autocorrelation=tuple(tuple(float(value) for value in row) for row in acf),
+    )
+
+
+def _sky(level: float, gain: float, sigma: float, fixed: bool) -> tuple[float, float, float, str]:
+    """Sky level whose photons explain at most the noise, with gain and sigma moved within their errors if need be."""
+    if level <= 0 or math.isinf(gain):
+        return 0.0, gain, sigma, "(subtracted; all background noise Gaussian)"
+    excess = level / gain / sigma**2
+    if excess <= 1.0:
+        return level, gain, sigma, "(its photons are part of the background noise)"
+    if fixed and excess <= 1.05:
+        return level, gain, math.sqrt(level / gain), "(photon-limited; sigma raised to its photon noise)"
+    if not fixed and excess <= PHOTON_LIMIT:
+        return level, level / sigma**2, sigma, "(photon-limited; it sets the electrons per unit)"
+    return 0.0, gain, sigma, "(more than the noise allows for: a pedestal, subtracted)"
+
+
+def _psf(
+    frames: Frames, index: int, sources: Sources, segments: NDArray[np.int32], references: dict[str, str]
+) -> PsfFit:
+    """The PSF of one band, from stars or, where there are too few, from the most compact sources."""
+    band = frames.names[index]
+    snr = sources.flux[:, index] / sources.flux_err[:, index]
+    peak = sources.peak[:, index]
+    fine = ~sources.having(EDGE | SATURATED) & (peak < 0.5 * peak.max()) & (peak > 0)
+    stars = np.flatnonzero(fine & sources.having(STAR) & (snr > STAR_SNR))
+    stellar = len(stars) >= FEWEST_STARS
+    if not stellar:
+        stars = np.flatnonzero(fine & (snr > COMPACT_SNR) & (np.hypot(sources.e1, sources.e2) < 0.25))
+    kept, stamps, x, y = _star_stamps(frames, index, sources[stars], segments)
+    if not len(kept):
+        raise ValueError(f"band {band!r}: no compact source is bright and isolated enough to measure the PSF from")
+    stars = stars[kept]
+    order = np.argsort(-snr[stars])[:MOST_STARS]
+    if not stellar:
+        order = np.argsort(sources.radius[stars])[: max(10, len(stars) // 20)]
+    stamps, x, y = stamps[order], x[order], y[order]
+    sigma = float(np.median(frames.rms[index]))
+    fit = fit_psf(stamps, sigma, x, y, free_beta=stellar and len(stamps) >= FEWEST_STARS)
+    kind = "stars on the stellar locus" if stellar else "most compact sources, for want of stars: an upper limit"
+    profile = "Gaussian" if math.isinf(fit.beta) else "Moffat"
+    references[f"{band}.psf"] = f"pixel-integrated {profile} profile fitted to {fit.stars} {kind}"
+    return fit
+
+
+def _star_stamps(
+    frames: Frames, index: int, stars: Sources, segments: NDArray[np.int32]
+) -> tuple[NDArray[np.int64], Array, Array, Array]:
+    """Indices of isolated stars, stamps (N, size, size) with others' pixels NaN, and windowed centroids in them."""
+    import sep
+
+    data, missing = frames.data[index], frames.missing[index]
+    width = np.maximum(stars.radius, 1.0) / 1.1774  # sigma of a Gaussian of that half-light radius
+    x, y, _ = sep.winpos(data / np.float32(np.median(frames.rms[index])), stars.x, stars.y, width)
+    half = int(np.clip(math.ceil(5.0 * float(np.median(stars.radius))), 5, 30))
+    column, row = np.rint(x).astype(int), np.rint(y).astype(int)
+    ny, nx = data.shape
+    inside = (column >= half) & (row >= half) & (column < nx - half) & (row < ny - half)
+    window = np.arange(-half, half + 1)
+    rows, columns = row[inside, None, None] + window[:, None], column[inside, None, None] + window
+    owner = segments[rows, columns]
+    other = (owner != owner[:, half, half][:, None, None]) & (owner > 0)
+    stamps = np.where(other | missing[rows, columns], np.nan, data[rows, columns].astype(np.float64))
+    core = np.hypot(*np.meshgrid(window, window)) <= half / 2
+    isolated = (np.isnan(stamps[:, core]).mean(axis=1) < 0.05) & (np.isnan(stamps).mean(axis=(1, 2)) < 0.5)
+    kept = np.flatnonzero(inside)[isolated]
+    return kept, stamps[isolated], (x - column + half)[kept], (y - row + half)[kept]

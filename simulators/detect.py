@@ -1,0 +1,227 @@
+"""Sources of real frames: detection, photometry, half-light radii, shapes and cut-outs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalogs.checks import within
+from simulators._cutouts import cut_out, split_by_position
+from simulators._frames import Frames, find_objects, read_frames
+from simulators._stars import stellar_locus
+
+__all__ = ["BLENDED", "EDGE", "SATURATED", "STAR", "Sources", "cut_out", "detect", "measure", "split_by_position"]
+
+Array = NDArray[np.float64]
+EDGE, SATURATED, BLENDED, STAR = 1, 2, 4, 8
+KRON_FACTOR, KRON_REACH, SMALLEST_APERTURE = 2.5, 6.0, 3.0  # Kron (1980) apertures as SExtractor has them; last [pixel]
+CLIPPED_PIXELS = 10  # pixels at exactly the highest value of a band that make it a clipping level
+BRIGHT_SNR = 500.0  # sources whose halo reaches far
+
+
+@dataclass(frozen=True, eq=False)
+class Sources:
+    """Measured sources, one entry each along the first axis; ``sources[mask]`` selects.
+
+    Attributes
+    ----------
+    x, y : (N,) float64
+        Centroid [pixel index].
+    flux, flux_err : (N, band) float64
+        Sum in one elliptical Kron aperture common to all bands, neighbours masked, and its error from the background
+        alone (white-noise error times the measured excess of 4 x 4 pixel means) [image unit].
+    peak : (N, band) float64
+        Highest pixel of the source's footprint above the background [image unit].
+    radius, radius20, radius80 : (N,) float64
+        Radii of circles holding 50, 20 and 80 % of the flux in the detection image, seen through the PSF [pixel].
+    aperture : (N,) float64
+        Geometric mean radius of the Kron aperture [pixel].
+    a, b, theta : (N,) float64
+        Second-moment axes [pixel] of the pixels above the threshold, and position angle [rad, from +x].
+    e1, e2 : (N,) float64
+        Ellipticity (a-b)/(a+b) along theta, not corrected for the PSF.
+    snr : (N,) float64
+        Signal-to-noise ratio of the aperture flux in the detection image.
+    flags : (N,) int64
+        Sum of EDGE 1 (touches the frame or missing pixels), SATURATED 2, BLENDED 4, STAR 8 (on the stellar locus).
+    """
+
+    x: Array
+    y: Array
+    flux: Array
+    flux_err: Array
+    peak: Array
+    radius: Array
+    radius20: Array
+    radius80: Array
+    aperture: Array
+    a: Array
+    b: Array
+    theta: Array
+    e1: Array
+    e2: Array
+    snr: Array
+    flags: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def __getitem__(self, index: Any) -> Sources:
+        return Sources(**{field.name: np.asarray(getattr(self, field.name))[index] for field in fields(self)})
+
+    def having(self, flags: int) -> NDArray[np.bool_]:
+        """Mask (N,) of the sources with any of `flags`."""
+        return np.asarray(self.flags & flags, dtype=bool)
+
+
+def detect(
+    images: Any, threshold: float = 1.5, *, bands: Iterable[str] | None = None, minimum: int = 5, deblend: float = 0.005
+) -> Sources:
+    """Detect and measure the sources of registered frames.
+
+    Parameters
+    ----------
+    images : array or DataArray, (band, y, x) or (y, x)
+        Pixels; NaN is missing.
+    threshold : float
+        Height above the background [rms of the detection image, locally].
+    bands : iterable of str, optional
+        Bands to use.
+    minimum : int
+        Least number of connected pixels.
+    deblend : float
+        Least share of the flux of a blended source; 1 switches deblending off.
+
+    Raises
+    ------
+    ValueError
+        For images of other shapes or absurd sizes, without finite pixels, without noise or without any source.
+    """
+    within("threshold", threshold, 0.5, 1e6, "rms")
+    within("minimum", minimum, 1, 1e6, "pixels")
+    within("deblend", deblend, 0.0, 1.0)
+    return measure(read_frames(images, bands), threshold, minimum, deblend)[0]
+
+
+def measure(
+    frames: Frames, threshold: float = 1.5, minimum: int = 5, deblend: float = 0.005
+) -> tuple[Sources, NDArray[np.int32]]:
+    """Sources of prepared frames, brightest first, and the segmentation (y, x) whose values count all detections."""
+    objects, segments = find_objects(frames.detection, frames.detection_rms, frames.hidden, threshold, minimum, deblend)
+    good = np.isfinite(objects["a"]) & np.isfinite(objects["b"]) & (objects["b"] > 0) & np.isfinite(objects["theta"])
+    if not good.any():
+        raise ValueError(f"the images have no sources above {threshold:g} rms of their background")
+    columns = _photometry(frames, objects[good], 1 + np.flatnonzero(good), segments)
+    keep = np.isfinite(columns["radius"]) & (columns["snr"] > 0)
+    if not keep.any():
+        raise ValueError(f"the images have no sources above {threshold:g} rms of their background")
+    sources = Sources(**columns)[np.flatnonzero(keep)[np.argsort(-columns["snr"][keep], kind="stable")]]
+    return sources, segments
+
+
+def _photometry(frames: Frames, objects: Any, ids: Array, segments: NDArray[np.int32]) -> dict[str, Any]:
+    """Columns of `Sources` for SEP's `objects`, which own the pixels `ids` of `segments`."""
+    import sep
+
+    x, y, a, b = (np.asarray(objects[name], dtype=np.float64) for name in ("x", "y", "a", "b"))
+    theta = np.clip(objects["theta"], -np.pi / 2, np.pi / 2).astype(np.float64)
+    own = {"seg_id": ids.astype(np.int32), "segmap": segments, "mask": frames.hidden}
+    kron, _ = sep.kron_radius(frames.detection, x, y, a, b, theta, KRON_REACH, **own)
+    smallest = SMALLEST_APERTURE / (KRON_FACTOR * np.sqrt(a * b))
+    scale = KRON_FACTOR * np.clip(np.nan_to_num(kron, nan=1.0), np.maximum(1.0, smallest), np.maximum(6.0, smallest))
+    total, error, _ = sep.sum_ellipse(
+        frames.detection, x, y, a, b, theta, scale, err=frames.detection_rms, subpix=5, **own
+    )
+    error = error * _clumping(frames.detection, segments == 0)
+    shares = np.array([0.2, 0.5, 0.8])
+    reach = scale * a
+    radii, _ = sep.flux_radius(
+        frames.detection, x, y, reach, shares, normflux=np.maximum(total, 1e-30), subpix=5, **own
+    )
+    flux, flux_err = _band_fluxes(frames, (x, y, a, b, theta, scale), own)
+    peak = _peaks(frames.data, segments)[ids]
+    columns: dict[str, Any] = dict(x=x, y=y, flux=flux, flux_err=flux_err, peak=peak, a=a, b=b, theta=theta)
+    columns |= dict(zip(("radius20", "radius", "radius80"), radii.T.astype(np.float64), strict=True))
+    modulus = (a - b) / (a + b)
+    columns |= dict(e1=modulus * np.cos(2 * theta), e2=modulus * np.sin(2 * theta))
+    columns |= dict(aperture=scale * np.sqrt(a * b), snr=total / error)
+    columns["radius"] = np.where((total > 0) & (columns["radius"] > 0), columns["radius"], np.nan)
+    columns["flags"] = _flags(frames, objects, ids, segments, columns)
+    return columns
+
+
+def _band_fluxes(frames: Frames, ellipses: tuple[Array, ...], own: dict[str, Any]) -> tuple[Array, Array]:
+    """Aperture sums and errors (N, band) of every band."""
+    import sep
+
+    sums = []
+    for data, rms, missing in zip(frames.data, frames.rms, frames.missing, strict=True):
+        unit = float(np.median(rms))  # SEP squares in float32
+        flux, error, _ = sep.sum_ellipse(
+            data / np.float32(unit), *ellipses, err=rms / np.float32(unit), subpix=5, **{**own, "mask": missing}
+        )
+        excess = _clumping(data, (own["segmap"] == 0) & ~missing)
+        sums.append((np.nan_to_num(flux) * unit, np.nan_to_num(error) * unit * excess))
+    return np.stack([flux for flux, _ in sums], axis=1), np.stack([error for _, error in sums], axis=1)
+
+
+def _clumping(image: NDArray[np.float32], blank: NDArray[np.bool_], side: int = 4) -> float:
+    """Rms of blank `side` x `side` means over that of white noise of the same pixel rms (1 where too few are blank)."""
+    ny, nx = (n // side * side for n in image.shape)
+    cells = image[:ny, :nx].reshape(ny // side, side, nx // side, side).swapaxes(1, 2)
+    empty = blank[:ny, :nx].reshape(ny // side, side, nx // side, side).all(axis=(1, 3))
+    if empty.sum() < 100:
+        return 1.0
+    cells = cells[empty]
+    means = cells.mean(axis=(1, 2), dtype=np.float64)
+    white = float(np.median(cells.var(axis=(1, 2), dtype=np.float64))) ** 0.5 / side
+    return max(1.0, 1.4826 * float(np.median(np.abs(means - np.median(means)))) / max(white, 1e-300))
+
+
+def _peaks(data: NDArray[np.float32], segments: NDArray[np.int32]) -> Array:
+    """Highest value (1 + number of segments, band) in each segment; row 0 is sky."""
+    owned = np.flatnonzero(segments)
+    peaks = np.full((int(segments.max()) + 1, len(data)), -np.inf)
+    for i, plane in enumerate(data):
+        np.maximum.at(peaks[:, i], segments.ravel()[owned], plane.ravel()[owned])
+    return peaks
+
+
+def _flags(frames: Frames, objects: Any, ids: Array, segments: NDArray[np.int32], columns: dict[str, Any]) -> Any:
+    """Flags (N,) as `Sources` has them."""
+    import sep
+
+    x, y, aperture = columns["x"], columns["y"], columns["aperture"]
+    ny, nx = segments.shape
+    outside = (np.minimum(x, y) < aperture / 2) | (x > nx - 1 - aperture / 2) | (y > ny - 1 - aperture / 2)
+    edge = (objects["flag"] & sep.OBJ_TRUNC > 0) | outside
+    gaps = frames.missing.any(axis=0)
+    if gaps.any():
+        edge |= sep.sum_circle(gaps.astype(np.float32), x, y, aperture)[0] > 0.5
+    saturated = _clipped(frames, segments)[ids]
+    blended = objects["flag"] & sep.OBJ_MERGED > 0
+    usable = ~(edge | saturated)
+    locus = stellar_locus(columns["radius"], columns["snr"], np.hypot(columns["e1"], columns["e2"]), usable)
+    star = np.zeros(len(x), dtype=bool)
+    if locus.found:
+        star = (columns["radius"] < locus.radius * locus.width) & (columns["snr"] > 20)
+        members = star & usable
+        beyond = (columns["peak"] > columns["peak"][members].max(axis=0)).any(axis=1) if members.any() else ~star
+        swollen = beyond & (columns["radius"] < 2 * locus.radius) & ~star
+        star, saturated = star | swollen, saturated | swollen
+    return (EDGE * edge + SATURATED * saturated + BLENDED * blended + STAR * star).astype(np.int64)
+
+
+def _clipped(frames: Frames, segments: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """Whether each segment (1 + number of segments) holds 3 or more pixels at a level where a band is clipped."""
+    touched = np.zeros(int(segments.max()) + 1, dtype=bool)
+    for plane in frames.raw:
+        top = plane == plane.max()
+        if top.sum() >= CLIPPED_PIXELS:
+            touched |= np.bincount(segments[top], minlength=len(touched)) >= 3
+    touched[0] = False
+    return touched

@@ -1,0 +1,74 @@
+"""Every label's unit, meaning and valid range: the one table that simulators, stores, reports and docs read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from catalogs.checks import one_of, within
+
+__all__ = ["LABELS", "Label", "check_labels"]
+
+
+@dataclass(frozen=True)
+class Label:
+    """A label's unit (astropy string; ``flux`` stands for the survey's image unit), meaning and closed range."""
+
+    unit: str
+    long_name: str
+    low: float
+    high: float
+
+
+_PER_LIGHT = {
+    "flux": Label("flux", "total flux", 0.0, 1e15),
+    "radius": Label("arcsec", "half-light radius on the geometric mean axis", 1e-4, 1e3),
+    "n": Label("", "Sersic index", 0.3, 8.0),
+    "e1": Label("", "ellipticity along x, |e| = (1-q)/(1+q)", -0.95, 0.95),
+    "e2": Label("", "ellipticity along the diagonal", -0.95, 0.95),
+    "x": Label("arcsec", "centre in x from the stamp's centre", -1e3, 1e3),
+    "y": Label("arcsec", "centre in y from the stamp's centre", -1e3, 1e3),
+}
+_LENSING = {
+    "g1": Label("", "reduced shear along x", -0.9, 0.9),
+    "g2": Label("", "reduced shear along the diagonal", -0.9, 0.9),
+    "kappa": Label("", "convergence", -1.0, 0.9),
+    "theta_E": Label("arcsec", "Einstein radius on the geometric mean axis", 0.0, 100.0),
+    "gamma": Label("", "3-D logarithmic density slope (2 = isothermal)", 1.2, 2.8),
+    "lens_e1": Label("", "ellipticity of the lens mass along x", -0.9, 0.9),
+    "lens_e2": Label("", "ellipticity of the lens mass along the diagonal", -0.9, 0.9),
+    "lens_x": Label("arcsec", "lens centre in x", -1e3, 1e3),
+    "lens_y": Label("arcsec", "lens centre in y", -1e3, 1e3),
+    "shear_g1": Label("", "external shear along x", -0.5, 0.5),
+    "shear_g2": Label("", "external shear along the diagonal", -0.5, 0.5),
+}
+LABELS: dict[str, Label] = {
+    **_PER_LIGHT,
+    **_LENSING,
+    **{
+        f"{owner}_{name}": Label(label.unit, f"{owner} light: {label.long_name}", label.low, label.high)
+        for owner in ("light", "source", "neighbour")
+        for name, label in _PER_LIGHT.items()
+    },
+}
+
+
+def check_labels(labels: dict[str, ArrayLike], names: tuple[str, ...], owner: str) -> dict[str, NDArray[np.float64]]:
+    """Return the labels `names` as float64 arrays, refusing unknown, missing, NaN and out-of-range ones.
+
+    Raises
+    ------
+    ValueError
+        Naming `owner`, the label, its first bad value and its range; or the nearest valid label name.
+    """
+    for name in labels:
+        one_of(f"{owner} label", name, names)
+    missing = [name for name in names if name not in labels]
+    if missing:
+        raise ValueError(f"{owner}: missing label {', '.join(missing)}; it needs {', '.join(names)}")
+    return {
+        name: within(f"{owner} label {name}", labels[name], LABELS[name].low, LABELS[name].high, LABELS[name].unit)
+        for name in names
+    }

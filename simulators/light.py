@@ -1,0 +1,150 @@
+"""Light profiles: arrays of objects, checked at construction, drawn through the Fourier plane."""
+
+from __future__ import annotations
+
+import functools
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from catalogs.checks import within
+from simulators._kernels import light as light_kernels
+from simulators._kernels import sersic as sersic_kernels
+from simulators.labels import LABELS
+from simulators.shapes import shape_matrix
+
+__all__ = ["Sersic", "sersic_b", "sersic_table"]
+
+N_MIN, N_MAX = LABELS["n"].low, LABELS["n"].high
+TABLE_ROWS = 160
+TABLE_NODES = 4096
+
+
+def sersic_b(n: ArrayLike) -> NDArray[np.float64]:
+    """The b_n that makes `radius` the half-light radius: P(2n, b) = 1/2 (Ciotti & Bertin 1999), solved exactly."""
+    from scipy.special import gammaincinv
+
+    return np.asarray(gammaincinv(2.0 * np.asarray(n, dtype=np.float64), 0.5))
+
+
+@functools.cache
+def sersic_table() -> NDArray[np.float64]:
+    """Fourier transforms of unit Sersic profiles, shape (rows, nodes).
+
+    Rows are uniform in log n over [0.3, 8] with one guard row at either end, nodes uniform in t = k / (1 + k) with k in units of
+    1/radius. Each row is a Hankel transform by FFTLog (Hamilton 2000, MNRAS 312, 257).
+    """
+    from scipy.fft import fht, fhtoffset
+    from scipy.interpolate import CubicSpline
+    from scipy.special import gamma
+
+    step = math.log(N_MAX / N_MIN) / (TABLE_ROWS - 3)
+    ln_r = np.linspace(-22.0, 16.0, 16384)
+    dln = ln_r[1] - ln_r[0]
+    r = np.exp(ln_r)
+    offset = fhtoffset(dln, 0.0, bias=0.2)
+    ln_k = offset - ln_r[::-1]
+    t = np.linspace(0.0, 1.0, TABLE_NODES)[1:-1]
+    table = np.zeros((TABLE_ROWS, TABLE_NODES))
+    table[:, 0] = 1.0
+    for i in range(TABLE_ROWS):
+        n = N_MIN * math.exp((i - 1) * step)
+        b = float(sersic_b(n))
+        norm = 2.0 * math.pi * n * b ** (-2.0 * n) * gamma(2.0 * n)
+        with np.errstate(under="ignore"):
+            brightness = np.exp(-b * r ** (1.0 / n)) / norm
+        hankel = 2.0 * math.pi * fht(brightness * r, dln, 0.0, offset=offset, bias=0.2) * np.exp(-ln_k)
+        table[i, 1:-1] = CubicSpline(ln_k, hankel)(np.log(t / (1.0 - t)))
+    table.setflags(write=False)
+    return table
+
+
+@dataclass(frozen=True)
+class Sersic:
+    """Sersic (1963) profiles, one per element of its broadcast parameters.
+
+    Parameters
+    ----------
+    flux : array_like
+        Total flux, shape (...) or one value.
+    radius : array_like
+        Half-light radius on the geometric mean axis [arcsec].
+    n : array_like
+        Sersic index, 0.3 to 8, continuous.
+    e1, e2 : array_like
+        Ellipticity, |e| = (1-q)/(1+q).
+    x, y : array_like
+        Centre [arcsec].
+
+    Raises
+    ------
+    ValueError
+        For a value that is not finite or out of range, or shapes that do not broadcast to one dimension.
+    """
+
+    flux: ArrayLike
+    radius: ArrayLike
+    n: ArrayLike
+    e1: ArrayLike = 0.0
+    e2: ArrayLike = 0.0
+    x: ArrayLike = 0.0
+    y: ArrayLike = 0.0
+
+    def __post_init__(self) -> None:
+        names = ("flux", "radius", "n", "e1", "e2", "x", "y")
+        ranges = [LABELS[name] for name in names]
+        values = [
+            within(f"Sersic {name}", getattr(self, name), label.low, label.high, label.unit)
+            for name, label in zip(names, ranges, strict=True)
+        ]
+        columns = np.broadcast_arrays(*(np.atleast_1d(value) for value in values))
+        if columns[0].ndim != 1:
+            raise ValueError(f"Sersic parameters broadcast to shape {columns[0].shape}; one dimension is allowed")
+        within("Sersic |e|", np.hypot(columns[3], columns[4]), 0.0, 0.95)
+        for name, column in zip(names, columns, strict=True):
+            object.__setattr__(self, name, np.ascontiguousarray(column))
+
+    def __len__(self) -> int:
+        return len(np.asarray(self.flux))
+
+    def matrix(self) -> NDArray[np.float64]:
+        """Matrices M, shape (N, 2, 2) [arcsec], that map the unit circle to the half-light ellipses."""
+        return shape_matrix(np.asarray(self.e1), np.asarray(self.e2)) * np.asarray(self.radius)[:, None, None]
+
+    def packed(self) -> NDArray[np.float64]:
+        """Rows [x, y, inverse of M, 1/(2n), b, I0] of a unit-flux profile for the kernels, shape (N, 9)."""
+        from scipy.special import gamma
+
+        n = np.asarray(self.n)
+        radius = np.asarray(self.radius)
+        b = sersic_b(n)
+        central = b ** (2.0 * n) / (2.0 * np.pi * n * gamma(2.0 * n) * radius**2)
+        inverse = np.linalg.inv(self.matrix()).reshape(-1, 4)
+        columns = [np.asarray(self.x), np.asarray(self.y), *inverse.T, 0.5 / n, b, central]
+        return np.ascontiguousarray(np.stack(columns, axis=-1))
+
+    def brightness(self, x: ArrayLike, y: ArrayLike) -> NDArray[np.float64]:
+        """Surface brightness [flux/arcsec^2] at the points x, y [arcsec], shape (N, *x.shape)."""
+        px, py = np.broadcast_arrays(np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64))
+        out = np.empty((len(self), px.size))
+        sersic_kernels.brightness_serial(
+            np.ascontiguousarray(px.ravel()), np.ascontiguousarray(py.ravel()), self.packed(), self.flux, out
+        )
+        return out.reshape(len(self), *px.shape)
+
+    def table_position(self) -> NDArray[np.float64]:
+        """Fractional row of `sersic_table` of each profile, shape (N,)."""
+        return np.log(np.asarray(self.n) / N_MIN) / math.log(N_MAX / N_MIN) * (TABLE_ROWS - 3) + 1.0
+
+    def transform(self, kx: ArrayLike, ky: ArrayLike) -> NDArray[np.float64]:
+        """Fourier transform about the profile's own centre on the grid kx (P,), ky (Q,) [rad/arcsec], shape (N, P, Q)."""
+        kx, ky = np.atleast_1d(np.asarray(kx, np.float64)), np.atleast_1d(np.asarray(ky, np.float64))
+        table = sersic_table()
+        row = np.empty(TABLE_NODES)
+        modes = np.empty((len(self), len(kx), len(ky)))
+        for i, (position, m) in enumerate(zip(self.table_position(), self.matrix(), strict=True)):
+            light_kernels.table_row(table, position, row)
+            light_kernels.profile_modes(row, m[0, 0], m[0, 1], m[1, 0], m[1, 1], kx, ky, modes[i])
+        return np.asarray(self.flux)[:, None, None] * modes

@@ -1,0 +1,178 @@
+"""What a detector adds to an expected image: photon noise of source and sky, and a correlated Gaussian background."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from catalogs.checks import within
+from catalogs.schema import Band
+from simulators._kernels._jit import run
+from simulators._kernels.noise import background_pair, photon_pair
+from simulators.streams import MAX_RATE, round_keys, sample_words
+
+__all__ = ["add_noise", "noise_filter", "variance_map"]
+
+_BRIGHTEST = 1e30  # as the limits of Band
+_LARGEST = 3e38  # float32
+_ACF_TOLERANCE = 3e-3  # of the truncated filter at any lag; a shorter filter is faster
+_SHARE = 2**15  # pixels worth a thread
+
+
+def variance_map(expected: ArrayLike, bands: Sequence[Band]) -> NDArray[np.float32]:
+    """Noise variance [u^2] of an expected image, background_sigma^2 + max(expected, 0) / electrons_per_unit.
+
+    Parameters
+    ----------
+    expected : array (samples, bands, y, x)
+        Expected image [u].
+    bands : sequence of Band
+        One per band of `expected`.
+
+    Returns
+    -------
+    float32 array (samples, bands, y, x)
+
+    Raises
+    ------
+    ValueError
+        As `add_noise`.
+    """
+    image = _checked(expected, bands)
+    variance = np.empty_like(image)
+    for index, band in enumerate(bands):
+        per_unit = 1.0 / band.electrons_per_unit
+        most = band.background_sigma**2 + _peak(image, index) * per_unit
+        within(f"band {band.name!r}: variance of a pixel", most, 0.0, _LARGEST)
+        variance[:, index] = np.maximum(image[:, index], 0.0) * np.float32(per_unit) + np.float32(
+            band.background_sigma**2
+        )
+    return variance
+
+
+def add_noise(
+    expected: ArrayLike, bands: Sequence[Band], seed: int, sample_ids: ArrayLike
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Observe an expected image.
+
+    Counts are Poisson((max(expected, 0) + sky) electrons_per_unit), divided by electrons_per_unit, less the sky; the
+    negative part of `expected` stays as it is. The Gaussian rest of the background is correlated so that the whole
+    background has the band's autocorrelation. What is off (infinite electrons_per_unit, background_sigma = 0) changes
+    nothing, bit for bit. The numbers of a band depend on seed, sample id and the band's name alone.
+
+    Parameters
+    ----------
+    expected : array (samples, bands, y, x)
+        Expected image [u].
+    bands : sequence of Band
+        One per band of `expected`.
+    seed : int
+        Seed of the run.
+    sample_ids : array of int (samples,)
+        Keys of the samples' random numbers.
+
+    Returns
+    -------
+    image, variance : float32 arrays (samples, bands, y, x)
+        Observed image [u] and `variance_map` [u^2].
+
+    Raises
+    ------
+    ValueError
+        Shapes disagree, an expected pixel is NaN or beyond 1e30, or a pixel expects more than 1e15 electrons; the
+        message names the band.
+    """
+    image = _checked(expected, bands).copy()
+    samples = sample_words(sample_ids)
+    if samples.size != image.shape[0]:
+        raise ValueError(f"{samples.size} sample_ids for {image.shape[0]} expected images")
+    variance = variance_map(image, bands)
+    for index, band in enumerate(bands):
+        _add_photon_noise(image, index, band, seed, samples)
+        _add_background(image, index, band, seed, samples)
+    return image, variance
+
+
+@lru_cache(maxsize=256)
+def noise_filter(band: Band) -> NDArray[np.float64]:
+    """The filter (k, k) that turns white unit noise into the Gaussian part of a band's background [u], read-only.
+
+    Its self-correlation is background_sigma^2 x autocorrelation less the white sky photons. It is the transform of the
+    square root of the power spectrum, clipped at 0 where no noise field has the autocorrelation asked for, cut where
+    its own autocorrelation holds to 3e-3 at every lag, and scaled to the exact variance. Shape (0, 0) where there is no such part.
+    """
+    photons = band.sky / band.electrons_per_unit
+    variance = band.background_sigma**2 - photons
+    if variance <= 1e-9 * band.background_sigma**2:
+        return np.empty((0, 0))
+    half = band.acf.shape[0] // 2
+    side = 32 * (half + 1)
+    covariance = np.zeros((side, side))
+    covariance[: 2 * half + 1, : 2 * half + 1] = band.background_sigma**2 * band.acf
+    covariance[half, half] -= photons
+    power = np.fft.fft2(np.roll(covariance, (-half, -half), axis=(0, 1))).real.clip(min=0.0)
+    full = np.fft.fftshift(np.fft.ifft2(np.sqrt(power)).real)
+    weights: NDArray[np.float64] = _shortest(full) * math.sqrt(variance)
+    weights.flags.writeable = False
+    return weights
+
+
+def _shortest(full: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The smallest central cut of a filter whose autocorrelation is that of the whole; sum of squares 1."""
+    centre, side = full.shape[0] // 2, full.shape[0]
+    wanted = _correlation(full, side)
+    for reach in range(centre // 2 + 1):
+        weights = full[centre - reach : centre + reach + 1, centre - reach : centre + reach + 1]
+        if np.abs(_correlation(weights, side) - wanted).max() < _ACF_TOLERANCE:
+            break
+    unit: NDArray[np.float64] = weights / math.sqrt(np.sum(weights**2))
+    return unit
+
+
+def _correlation(weights: NDArray[np.float64], side: int) -> NDArray[np.float64]:
+    """Normalised self-correlation of a filter on a periodic grid, lag 0 first."""
+    raw: NDArray[np.float64] = np.fft.irfft2(np.abs(np.fft.rfft2(weights, s=(side, side))) ** 2, s=(side, side))
+    raw /= raw[0, 0]
+    return raw
+
+
+def _add_photon_noise(
+    image: NDArray[np.float32], index: int, band: Band, seed: int, samples: NDArray[np.uint64]
+) -> None:
+    if math.isinf(band.electrons_per_unit) or not image.size:
+        return
+    most = (_peak(image, index) + band.sky) * band.electrons_per_unit
+    within(f"band {band.name!r}: electrons expected in a pixel", most, 0.0, MAX_RATE)
+    keys = round_keys(seed, f"noise.poisson.{band.name}")
+    flat = image.reshape(*image.shape[:2], -1)
+    jobs = image[:, index].size // _SHARE
+    run(photon_pair, jobs, keys, samples, index, band.electrons_per_unit, band.sky, flat)
+
+
+def _add_background(image: NDArray[np.float32], index: int, band: Band, seed: int, samples: NDArray[np.uint64]) -> None:
+    weights = noise_filter(band)
+    if weights.size and image.size:
+        keys = round_keys(seed, f"noise.background.{band.name}")
+        padded = np.pad(weights, ((0, 0), (0, -len(weights) % 4))).astype(np.float32)
+        run(background_pair, image[:, index].size // _SHARE, keys, samples, index, padded, image)
+
+
+def _peak(image: NDArray[np.float32], index: int) -> float:
+    """The brightest pixel of a band, at least 0."""
+    return float(image[:, index].max(initial=0.0))
+
+
+def _checked(expected: ArrayLike, bands: Sequence[Band]) -> NDArray[np.float32]:
+    image = np.asarray(expected)
+    if image.ndim != 4 or image.shape[1] != len(bands):
+        raise ValueError(f"expected has shape {image.shape}; it must be (samples, {len(bands)} bands, y, x)")
+    for index, band in enumerate(bands):
+        plane = image[:, index]
+        if plane.size and not (plane.min() >= -_BRIGHTEST and plane.max() <= _BRIGHTEST):
+            within(f"expected image of band {band.name!r}", plane, -_BRIGHTEST, _BRIGHTEST)
+    checked: NDArray[np.float32] = np.ascontiguousarray(image, dtype=np.float32)
+    return checked

@@ -1,0 +1,27 @@
+"""Shears, ellipticities and magnification as 2x2 matrices."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["axis_ratio", "magnification", "shape_matrix"]
+
+Array = NDArray[np.float64]
+
+
+def shape_matrix(g1: Array, g2: Array) -> Array:
+    """Area-preserving matrices [[1+g1, g2], [g2, 1-g1]] / sqrt(1-|g|^2), shape (..., 2, 2) (Bernstein & Jarvis 2002)."""
+    norm = 1.0 / np.sqrt(1.0 - g1**2 - g2**2)
+    return np.stack([np.stack([1.0 + g1, g2], -1), np.stack([g2, 1.0 - g1], -1)], -2) * norm[..., None, None]
+
+
+def magnification(g1: Array, g2: Array, kappa: Array) -> Array:
+    """Magnification 1 / ((1-kappa)^2 (1-|g|^2)) of a reduced shear and a convergence (Bartelmann & Schneider 2001)."""
+    return 1.0 / ((1.0 - kappa) ** 2 * (1.0 - g1**2 - g2**2))
+
+
+def axis_ratio(e1: Array, e2: Array) -> tuple[Array, Array]:
+    """Axis ratio q and position angle [rad, counter-clockwise from +x] of an ellipticity |e| = (1-q)/(1+q)."""
+    modulus = np.hypot(e1, e2)
+    return (1.0 - modulus) / (1.0 + modulus), 0.5 * np.arctan2(e2, e1)

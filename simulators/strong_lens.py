@@ -1,0 +1,67 @@
+"""Strong lenses: an elliptical power law with external shear, Sersic lens light and Sersic sources."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulators.deflectors import EPL, ExternalShear
+from simulators.drawing import draw_lensed, draw_sersic
+from simulators.light import Sersic
+from simulators.simulator import Simulator
+
+__all__ = ["StrongLens"]
+
+Array = NDArray[np.float64]
+_SHAPE = ("flux", "radius", "n", "e1", "e2", "x", "y")
+_STEPS = {"flux": -1e-2, "radius": -1e-3, "n": -1e-3, "e1": 1e-3, "e2": 1e-3, "x": 2e-2, "y": 2e-2}
+
+
+def _light(labels: dict[str, Array], owner: str, component: int | None = None) -> Sersic:
+    """The Sersic profiles of `owner` ("light" or "source"), of one component where there are several."""
+    at = {name: labels[f"{owner}_{name}"] for name in _SHAPE}
+    if component is not None:
+        at = {name: value[:, component] for name, value in at.items()}
+    at["flux"] = at["flux"].mean(axis=-1)
+    return Sersic(**at)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class StrongLens(Simulator):
+    """One galaxy-scale strong lens per stamp.
+
+    Labels: mass ``theta_E gamma lens_e1 lens_e2 lens_x lens_y``, external shear ``shear_g1 shear_g2``, lens light ``light_*`` and sources
+    ``source_*`` (each flux per band; sources may have a ``component`` dimension).
+    """
+
+    labels: ClassVar[tuple[str, ...]] = (
+        *("theta_E", "gamma", "lens_e1", "lens_e2", "lens_x", "lens_y", "shear_g1", "shear_g2"),
+        *(f"light_{name}" for name in _SHAPE),
+        *(f"source_{name}" for name in _SHAPE),
+    )
+    flux_labels: ClassVar[tuple[str, ...]] = ("light_flux", "source_flux")
+    component_labels: ClassVar[tuple[str, ...]] = tuple(f"source_{name}" for name in _SHAPE)
+    parts: ClassVar[dict[str, tuple[str, ...]]] = {
+        "light": tuple(f"light_{name}" for name in _SHAPE),
+        "sources": (*labels[:8], *component_labels),
+    }
+    # Wide steps: rays that fall on a source's cusp make the image a little rough in everything that moves it.
+    steps: ClassVar[dict[str, float]] = {
+        **dict.fromkeys(("lens_e1", "lens_e2", "shear_g1", "shear_g2", "gamma"), 2e-3),
+        **{"theta_E": -2e-3, "lens_x": 2e-2, "lens_y": 2e-2},
+        **{f"{owner}_{name}": step for owner in ("light", "source") for name, step in _STEPS.items()},
+    }
+    default_population: ClassVar[str] = "galaxy-galaxy"
+
+    def _draw(self, part: str, labels: dict[str, Array], out: Array) -> None:
+        if part == "light":
+            draw_sersic(_light(labels, "light"), labels["light_flux"], self.grid, self._psfs, self.accuracy, out)
+            return
+        lens = EPL(*(labels[name] for name in ("theta_E", "gamma", "lens_e1", "lens_e2", "lens_x", "lens_y")))
+        shear = ExternalShear(labels["shear_g1"], labels["shear_g2"])
+        flux = labels["source_flux"]
+        sources = [_light(labels, "source", component) for component in range(flux.shape[1])]
+        draw_lensed(lens, shear, sources, flux, self.grid, self._psfs, self.accuracy, out)

@@ -1,0 +1,63 @@
+"""Weakly lensed galaxies: a Sersic of intrinsic shape under a known reduced shear and convergence."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalogs.checks import within
+from simulators.drawing import draw_sersic
+from simulators.light import Sersic
+from simulators.shapes import magnification
+from simulators.simulator import Simulator
+
+__all__ = ["WeakLens"]
+
+Array = NDArray[np.float64]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class WeakLens(Simulator):
+    """One galaxy per stamp, weakly lensed.
+
+    Labels: ``flux`` (per band), ``radius``, ``n``, ``e1``, ``e2`` of the unlensed galaxy; ``x``, ``y`` of its lensed centre; reduced shear
+    ``g1``, ``g2`` and convergence ``kappa``, applied as GalSim's ``lens(g1, g2, mu)`` with mu = 1 / ((1-kappa)^2 (1-|g|^2)).
+    """
+
+    labels: ClassVar[tuple[str, ...]] = ("flux", "radius", "n", "e1", "e2", "x", "y", "g1", "g2", "kappa")
+    flux_labels: ClassVar[tuple[str, ...]] = ("flux",)
+    parts: ClassVar[dict[str, tuple[str, ...]]] = {"galaxy": labels}
+    steps: ClassVar[dict[str, float]] = {
+        **dict.fromkeys(("e1", "e2", "g1", "g2", "kappa"), 1e-4),
+        **{"flux": -1e-2, "radius": -1e-3, "n": -1e-3, "x": 1e-3, "y": 1e-3},
+    }
+    default_population: ClassVar[str] = "weak-lensing"
+
+    def _draw(self, part: str, labels: dict[str, Array], out: Array) -> None:
+        within("WeakLens |g|", np.hypot(labels["g1"], labels["g2"]), 0.0, 0.9)
+        light, mu = lensed_sersic(labels)
+        draw_sersic(light, labels["flux"] * mu[:, None], self.grid, self._psfs, self.accuracy, out)
+
+
+def lensed_sersic(labels: dict[str, Array]) -> tuple[Sersic, Array]:
+    """The Sersic that a weakly lensed Sersic is (ellipses stay ellipses), and its magnification, shape (S,).
+
+    Shears compose as |e| = (1-q)/(1+q): e' = (e + g) / (1 + g* e) (Seitz & Schneider 1997, eq. 3.2).
+    """
+    e = labels["e1"] + 1j * labels["e2"]
+    g = labels["g1"] + 1j * labels["g2"]
+    mu = magnification(labels["g1"], labels["g2"], labels["kappa"])
+    lensed = (e + g) / (1.0 + np.conj(g) * e)
+    light = Sersic(
+        flux=labels["flux"].mean(axis=1) * mu,
+        radius=labels["radius"] * np.sqrt(mu),
+        n=labels["n"],
+        e1=lensed.real,
+        e2=lensed.imag,
+        x=labels["x"],
+        y=labels["y"],
+    )
+    return light, mu

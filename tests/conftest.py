@@ -1,0 +1,30 @@
+"""Fixtures shared by all tests, and guards against state that a test leaves behind."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Folder with real sky beside the checkout; the test is skipped where it is absent."""
+    folder = Path(__file__).resolve().parents[2] / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("needs real sky in ../shared/data, which is not part of the project")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _no_global_numpy_state() -> object:
+    """Nothing may touch numpy's global random state."""
+    before = np.random.get_state()
+    yield
+    after = np.random.get_state()
+    assert before[0] == after[0]
+    assert np.array_equal(before[1], after[1]), "a test or the code under it used numpy's global random state"

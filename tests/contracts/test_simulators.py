@@ -1,0 +1,152 @@
+"""Laws that every stamp simulator obeys; a new simulator is one entry in SIMULATORS."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from astrogan.dataset import validate_samples
+from catalogs import Band, Survey
+from simulators import LABELS, StrongLens, WeakLens
+from simulators._kernels._jit import JIT_ENABLED, set_threads
+from simulators.simulator import Simulator
+from simulators.testing import check_batches, check_contents, check_seeds
+
+ACF = ((0.05, 0.2, 0.05), (0.2, 1.0, 0.2), (0.05, 0.2, 0.05))
+SURVEY = Survey(
+    "two bands",
+    0.2,
+    (
+        Band("g", psf_fwhm=0.8, background_sigma=3.0, electrons_per_unit=5.0, autocorrelation=ACF),
+        Band("r", psf_fwhm=0.7, psf_beta=3.5, background_sigma=2.0, electrons_per_unit=4.0),
+    ),
+)
+SIMULATORS = {
+    "weak": WeakLens(survey=SURVEY, size=24),
+    "weak, one band": WeakLens(survey="lsst", bands="i", size=24),
+    "weak with neighbours": WeakLens(survey=SURVEY, size=24, neighbours=0.2),
+    "strong": StrongLens(survey=SURVEY, size=24, accuracy="fast"),
+    "strong with neighbours": StrongLens(survey=SURVEY, size=24, accuracy="fast", neighbours=0.05),
+}
+
+
+@pytest.fixture(params=SIMULATORS, ids=str)
+def simulator(request):
+    return SIMULATORS[request.param]
+
+
+@pytest.mark.parametrize("check", [check_contents, check_batches, check_seeds])
+def test_contract(simulator, check):
+    check(simulator)
+
+
+def test_list_is_complete():
+    assert {type(s) for s in SIMULATORS.values()} == set(Simulator.__subclasses__())
+
+
+def test_samples_keep_the_schema(simulator):
+    validate_samples(simulator.simulate(2, seed=1))
+
+
+@pytest.mark.skipif(not JIT_ENABLED, reason="needs compiled kernels to have threads")
+def test_threads_change_nothing(simulator):
+    with set_threads(1):
+        alone = simulator.simulate(4, seed=3)
+    both = simulator.simulate(4, seed=3)
+    assert alone["image"].values.tobytes() == both["image"].values.tobytes()
+
+
+def test_steps_are_the_simulation(simulator):
+    truth = simulator.draw(2, seed=5)
+    clean = simulator.render(truth)
+    seen = simulator.observe(clean, seed=5)
+    assert seen.identical(simulator.simulate(2, seed=5))
+    assert np.array_equal(seen["clean"], clean["image"])
+
+
+def test_any_mapping_of_labels_is_rendered(simulator):
+    truth = simulator.draw(2, seed=5)
+    labels = {str(name): truth[name].values for name in truth.variables if name in LABELS}
+    assert np.array_equal(simulator.render(labels)["image"], simulator.render(truth)["image"])
+
+
+def test_noise_is_what_the_variance_says(simulator):
+    seen = simulator.simulate(40, seed=9)
+    pull = (seen["image"] - seen["clean"]) / np.sqrt(seen["variance"])
+    assert float(pull.mean()) == pytest.approx(0.0, abs=0.05)
+    assert float(pull.std()) == pytest.approx(1.0, abs=0.05)
+
+
+def test_tangents_predict_small_moves(simulator):
+    simulator = dataclasses.replace(simulator, accuracy="default")
+    truth = simulator.draw(2, seed=11)
+    tangents = simulator.tangent(truth)
+    still = simulator.render(truth)["image"].values.astype(float)
+    for label in simulator.labels:
+        if label in simulator.flux_labels:
+            continue
+        moved = truth.copy(deep=True)
+        step = 2e-3
+        moved[label].values[...] += step
+        name = label if label in tangents["label"] else f"{label}_0"
+        predicted = tangents.sel(label=name).values * step
+        difference = simulator.render(moved)["image"].values - still
+        scale = np.abs(predicted).max(axis=(1, 2, 3)) + 1e-5 * still.max()
+        assert (np.abs(difference - predicted).max(axis=(1, 2, 3)) < 0.1 * scale).all(), label
+
+
+def test_flux_tangents_add_up_to_the_image(simulator):
+    truth = simulator.draw(3, seed=12)
+    if "neighbour_flux" in truth:
+        truth["neighbour_flux"].values[...] = 0.0
+    tangents = simulator.tangent(truth, simulator.flux_labels)
+    total = sum(
+        tangents.sel(label=f"{label}_{band}").values * truth[label].sel(band=band).values[:, None, None, None]
+        for label in simulator.flux_labels
+        for band in simulator.bands
+    )
+    image = simulator.render(truth)["image"].values
+    assert np.allclose(total, image, atol=1e-5 * image.max())
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: WeakLens(survey="lst"), "unknown survey 'lst': did you mean 'lsst'"),
+        (lambda: WeakLens(survey="lsst", bands=["R"]), "did you mean 'r'"),
+        (lambda: WeakLens(survey="lsst", population="weak-lens"), "did you mean 'weak-lensing'"),
+        (lambda: WeakLens(survey="lsst", population="weak-lens").draw(1, seed=0), "did you mean 'weak-lensing'"),
+        (lambda: WeakLens(survey="lsst", accuracy="hi"), "did you mean 'high'"),
+        (lambda: WeakLens(survey="lsst", size=-4), r"size = -4 is outside \[8, 4096\] pixels"),
+        (lambda: WeakLens(survey="lsst", size=10**9), "size = 1e.09 is outside"),
+        (lambda: WeakLens(survey="lsst", size=32.5), "not a whole number"),
+        (lambda: WeakLens(survey="lsst", neighbours=-1.0), "neighbours = -1"),
+        (lambda: WeakLens(survey=SURVEY).draw(0, seed=1), "n = 0 is outside"),
+        (lambda: WeakLens(survey=SURVEY).draw(10, seed=-1), "seed"),
+        (lambda: WeakLens(survey=SURVEY).render({"flux": 1.0}), "missing label radius"),
+        (lambda: WeakLens(survey=SURVEY).tangent(WeakLens(survey=SURVEY).draw(1, seed=1), ["thetaE"]), "unknown WeakLens label"),
+    ],
+)
+def test_bad_input_is_refused(call, words):
+    with pytest.raises(ValueError, match=words):
+        call()
+
+
+GOOD = dict(flux=10.0, radius=0.5, n=1.0, e1=0.0, e2=0.0, x=0.0, y=0.0, g1=0.0, g2=0.0, kappa=0.0)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"flux": np.nan}, "WeakLens label flux = nan"),
+        ({"radius": -0.5}, "WeakLens label radius = -0.5 is outside"),
+        ({"g1": 0.95}, "label g1 = 0.95"),
+        ({"e1": 0.9, "e2": 0.9}, r"\|e\|"),
+        ({"fluxx": 1.0}, "unknown WeakLens label 'fluxx': did you mean 'flux'"),
+        ({"flux": np.ones((2, 3))}, "must broadcast"),
+        ({"x": "left"}, "x"),
+    ],
+)
+def test_bad_labels_are_refused(change, words):
+    with pytest.raises(ValueError, match=words):
+        WeakLens(survey=SURVEY, size=24).render({**GOOD, **change})

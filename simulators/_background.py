@@ -12,6 +12,7 @@ __all__ = ["autocorrelation", "blank_sky", "clipped_moments", "electrons_per_uni
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+Pixels = NDArray[np.float32]
 CLIP, CLIPPED_RMS = 3.0, 0.98658  # rms of a Gaussian cut at 3 sigma (sqrt(1 - 6 phi(3) / erf(3/sqrt(2))))
 LAGS, FAR = 6, 12  # autocorrelation kept to the first; its floor measured between LAGS + 2 and the second
 LEAST_BLANK = 2000  # pixels
@@ -39,7 +40,7 @@ def blank_sky(segments: NDArray[np.int32], sources: Any, hidden: Mask) -> Mask:
     return blank
 
 
-def clipped_moments(name: str, values: Array) -> tuple[float, float, float]:
+def clipped_moments(name: str, values: Pixels) -> tuple[float, float, float]:
     """Mean, rms and half-width of the cut of values clipped at 3 sigma, the rms corrected for the clipping.
 
     Raises
@@ -49,9 +50,9 @@ def clipped_moments(name: str, values: Array) -> tuple[float, float, float]:
     """
     if len(values) < LEAST_BLANK:
         raise ValueError(f"band {name!r}: only {len(values)} pixels of blank sky; calibration needs {LEAST_BLANK}")
-    thin = values[:: max(1, len(values) // 100_000)]
-    middle = float(np.median(thin))
-    rms = 1.4826 * float(np.median(np.abs(thin - middle))) or float(np.std(thin))
+    values = values[:: 1 + len(values) // 1_000_000].astype(np.float64)
+    middle = float(np.median(values))
+    rms = 1.4826 * float(np.median(np.abs(values - middle))) or float(np.std(values))
     for _ in range(20):
         inside = values[np.abs(values - middle) <= CLIP * rms]
         before, middle = rms, float(inside.mean())
@@ -63,7 +64,7 @@ def clipped_moments(name: str, values: Array) -> tuple[float, float, float]:
     return middle, rms, CLIP * rms
 
 
-def autocorrelation(residual: Array, blank: Mask) -> Array:
+def autocorrelation(residual: Pixels, blank: Mask) -> Array:
     """Autocorrelation (2L+1, 2L+1) of the mean-free `residual` over pairs of `blank` pixels, cut where it is noise.
 
     Lags whose value is within 3 statistical errors plus twice the rms found at lags 8-12 (what the background left)
@@ -73,13 +74,14 @@ def autocorrelation(residual: Array, blank: Mask) -> Array:
 
     shape = [fft.next_fast_len(n + FAR, real=True) for n in residual.shape]
     lags = np.ix_(*[np.arange(-FAR, FAR + 1)] * 2)
-    sums = fft.irfft2(np.abs(fft.rfft2(np.where(blank, residual, 0.0), shape)) ** 2, shape)[lags]
-    pairs = np.maximum(fft.irfft2(np.abs(fft.rfft2(blank.astype(np.float64), shape)) ** 2, shape)[lags], 1.0)
-    acf = sums / pairs
-    acf = 0.5 * (acf + acf[::-1, ::-1]) / acf[FAR, FAR]
+    scale = np.float32(np.std(residual[blank]))  # single precision: 1e-6 of the variance
+    planes = (np.where(blank, residual / scale, np.float32(0)), blank)
+    sums, pairs = (fft.irfft2(np.abs(fft.rfft2(plane.astype(np.float32), shape)) ** 2, shape)[lags] for plane in planes)
+    acf = sums / np.maximum(pairs, 1.0)
+    acf = 0.5 * (acf + acf[::-1, ::-1]).astype(np.float64) / float(acf[FAR, FAR])
     lag = np.maximum(*np.abs(np.meshgrid(np.arange(-FAR, FAR + 1), np.arange(-FAR, FAR + 1))))
     near = lag <= LAGS
-    error = np.sqrt((acf[near] ** 2).sum() / pairs)  # Bartlett (1946)
+    error = np.sqrt((acf[near] ** 2).sum() / np.maximum(pairs, 1.0))  # Bartlett (1946)
     floor = 2.0 * float(np.sqrt(np.mean(acf[lag >= LAGS + 2] ** 2)))
     kept = near & (np.abs(acf) > 3.0 * error + floor)
     side = int(lag[kept].max())
@@ -110,7 +112,7 @@ def positive(acf: Array, grid: int = 64) -> Array:
     return np.asarray(result)
 
 
-def electrons_per_unit(residual: Array, blank: Mask, usable: Mask, sigma: float) -> float:
+def electrons_per_unit(residual: Pixels, blank: Mask, usable: Mask, sigma: float) -> float:
     """Electrons per image unit from the growth of high-pass variance with brightness; infinity where there is none.
 
     The variance of a Laplacian residual is measured in bins of the local mean, over the half of the pixels where the

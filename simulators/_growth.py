@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from catalogs import Band, Survey
 from catalogs.checks import within
-from simulators.detect import EDGE, SATURATED, STAR, Sources
+from simulators.detect import BLENDED, EDGE, SATURATED, STAR, Sources
 from simulators.psf import psf_of
 
 __all__ = ["measured_galaxies"]
@@ -26,9 +26,9 @@ def measured_galaxies(sources: Sources, survey: Survey, snr: float = 10.0) -> di
 
     Radius and Sersic index are those whose circular profile, convolved with the PSF and the pixel, has the measured
     half-light radius and concentration within the measured Kron aperture; the light it loses outside corrects the
-    fluxes. Radii come from circles and are brought to the geometric mean axis. Ellipticities are divided by the
-    resolution 1 - (r50 of the PSF / r50 measured)^2, as moments would be. Galaxies below snr 30 or resolution 0.35
-    have no meaningful index and ellipticity of their own: they take both from the galaxies above, in turn.
+    fluxes. The PSF's second moments are taken off the measured ones for the ellipticity, and radii corrected for the
+    area that the PSF adds to an ellipse, as for Gaussians. Galaxies below snr 30 or resolution
+    1 - (r50 of the PSF / r50 measured)^2 = 0.35, and blended ones with the steepest index, have no index and ellipticity of their own: they take both from the others, in turn.
 
     Parameters
     ----------
@@ -59,15 +59,16 @@ def measured_galaxies(sources: Sources, survey: Survey, snr: float = 10.0) -> di
         raise ValueError(f"no galaxy among {len(sources)} sources has a signal-to-noise ratio of {snr:g}")
     growth = _Growth.under(_detection_psf(galaxies, survey), survey.pixel_scale, galaxies)
     resolution = np.clip(1.0 - (growth.point_radius / galaxies.radius) ** 2, 0.0, 1.0)
-    own = (galaxies.snr > SHAPE_SNR) & (resolution > SHAPE_RESOLUTION)
     index, modulus = growth.index(galaxies), _intrinsic_ellipticity(galaxies, resolution)
+    steep = galaxies.having(BLENDED) & (index > 0.95 * INDICES[-1])
+    own = (galaxies.snr > SHAPE_SNR) & (resolution > SHAPE_RESOLUTION) & ~steep
     if own.any():
         lent = np.resize(np.flatnonzero(own), int((~own).sum()))
         index[~own], modulus[~own] = index[lent], modulus[lent]
     radius, inside = growth.radius(galaxies, index)
     return {
         "flux": np.maximum(galaxies.flux, 0.0) / inside[:, None],
-        "radius": radius * survey.pixel_scale / (1.0 + 0.8 * modulus**2),
+        "radius": _round_off(radius, modulus, growth.point_radius) * survey.pixel_scale,
         "n": index,
         "e1": modulus * np.cos(2.0 * galaxies.theta),
         "e2": modulus * np.sin(2.0 * galaxies.theta),
@@ -84,12 +85,24 @@ def _detection_psf(galaxies: Sources, survey: Survey) -> Band:
 
 
 def _intrinsic_ellipticity(galaxies: Sources, resolution: Array) -> Array:
-    """|e| with the dilution by the PSF undone in distortions chi = 2|e| / (1 + |e|^2), at most 0.8."""
+    """|e| <= 0.8 with the dilution of chi = 2|e| / (1 + |e|^2) by the PSF undone.
+
+    The dilution is between that of the light inside the half-light radius, `resolution`, and that of the moments inside
+    the threshold, 1 - (1 - resolution) 2 (r50 / 1.1774)^2 / (a^2 + b^2): their mean is within 15 % on simulated images.
+    """
     seen = np.hypot(galaxies.e1, galaxies.e2)
-    chi = 2.0 * seen / (1.0 + seen**2) / np.maximum(resolution, 0.1)
+    extent = np.minimum(2.0 * (galaxies.radius / 1.1774) ** 2 / (galaxies.a**2 + galaxies.b**2), 1.0)
+    dilution = 1.0 - (1.0 - resolution) * (1.0 + extent) / 2.0
+    chi = 2.0 * seen / (1.0 + seen**2) / np.maximum(dilution, 0.1)
     largest = 2.0 * LARGEST_E / (1.0 + LARGEST_E**2)
     chi = np.minimum(chi, largest)
     return np.asarray(chi / (1.0 + np.sqrt(1.0 - chi**2)))
+
+
+def _round_off(radius: Array, modulus: Array, blur: float) -> Array:
+    """Radius of an ellipse whose blurred area is that of a blurred circle of `radius`: (a^2+s^2)(b^2+s^2) = (r^2+s^2)^2."""
+    axes, area = 2.0 * (1.0 + modulus**2) / (1.0 - modulus**2), (radius**2 + blur**2) ** 2
+    return np.asarray(np.sqrt(0.5 * (np.sqrt((blur**2 * axes) ** 2 + 4.0 * (area - blur**4)) - blur**2 * axes)))
 
 
 @dataclass(frozen=True, eq=False)

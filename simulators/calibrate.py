@@ -112,15 +112,16 @@ def _per_band(name: str, given: Any, images: Any, bands: tuple[str, ...]) -> dic
 
 def _noise(frames: Frames, index: int, blank: NDArray[np.bool_], gain: float, references: dict[str, str]) -> dict[str, Any]:
     """Sky, rms, autocorrelation and electrons per unit of one band, as arguments of `Band`."""
-    band, data = frames.names[index], frames.data[index].astype(np.float64)
+    band, data = frames.names[index], frames.data[index]
     empty = blank & ~frames.missing[index]
     middle, sigma, cut = clipped_moments(band, data[empty])
     empty &= np.abs(data - middle) <= cut
+    residual = data - np.float32(middle)
     level = float(frames.raw[index][empty].mean(dtype=np.float64))
-    acf = autocorrelation(data - middle, empty)
+    acf = autocorrelation(residual, empty)
     if math.isnan(gain):
         usable = ~frames.missing[index] & (frames.raw[index] < 0.9 * frames.raw[index].max())
-        gain, how = electrons_per_unit(data - middle, empty, usable, sigma), "growth of high-pass variance with brightness"
+        gain, how = electrons_per_unit(residual, empty, usable, sigma), "growth of high-pass variance with brightness"
         if math.isinf(gain):
             how = "no growth of high-pass variance with brightness: photon noise of sources left out"
     else:

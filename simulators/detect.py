@@ -19,6 +19,7 @@ __all__ = ["BLENDED", "EDGE", "SATURATED", "STAR", "Sources", "cut_out", "detect
 Array = NDArray[np.float64]
 EDGE, SATURATED, BLENDED, STAR = 1, 2, 4, 8
 KRON_FACTOR, KRON_REACH, SMALLEST_APERTURE = 2.5, 6.0, 3.0  # Kron (1980) apertures as SExtractor has them; last [pixel]
+GROWTH = 20  # ellipses of a growth curve
 CLIPPED_PIXELS = 10  # pixels at exactly the highest value of a band that make it a clipping level
 BRIGHT_SNR = 500.0  # sources whose halo reaches far
 
@@ -37,7 +38,8 @@ class Sources:
     peak : (N, band) float64
         Highest pixel of the source's footprint above the background [image unit].
     radius, radius20, radius80 : (N,) float64
-        Radii of circles holding 50, 20 and 80 % of the flux in the detection image, seen through the PSF [pixel].
+        Geometric mean radii of ellipses of the source's shape that hold 50, 20 and 80 % of its aperture flux in the
+        detection image, seen through the PSF [pixel].
     aperture : (N,) float64
         Geometric mean radius of the Kron aperture [pixel].
     a, b, theta : (N,) float64
@@ -137,21 +139,30 @@ def _photometry(frames: Frames, objects: Any, ids: Array, segments: NDArray[np.i
         frames.detection, x, y, a, b, theta, scale, err=frames.detection_rms, subpix=5, **own
     )
     error = error * _clumping(frames.detection, segments == 0)
-    shares = np.array([0.2, 0.5, 0.8])
-    reach = scale * a
-    radii, _ = sep.flux_radius(
-        frames.detection, x, y, reach, shares, normflux=np.maximum(total, 1e-30), subpix=5, **own
-    )
+    radii = _growth_radii(frames.detection, (x, y, a, b, theta, scale), own)
     flux, flux_err = _band_fluxes(frames, (x, y, a, b, theta, scale), own)
     peak = _peaks(frames.data, segments)[ids]
     columns: dict[str, Any] = dict(x=x, y=y, flux=flux, flux_err=flux_err, peak=peak, a=a, b=b, theta=theta)
-    columns |= dict(zip(("radius20", "radius", "radius80"), radii.T.astype(np.float64), strict=True))
+    columns |= dict(zip(("radius20", "radius", "radius80"), radii.T, strict=True))
     modulus = (a - b) / (a + b)
     columns |= dict(e1=modulus * np.cos(2 * theta), e2=modulus * np.sin(2 * theta))
     columns |= dict(aperture=scale * np.sqrt(a * b), snr=total / error)
     columns["radius"] = np.where((total > 0) & (columns["radius"] > 0), columns["radius"], np.nan)
     columns["flags"] = _flags(frames, objects, ids, segments, columns)
     return columns
+
+
+def _growth_radii(detection: NDArray[np.float32], ellipses: tuple[Array, ...], own: dict[str, Any]) -> Array:
+    """Geometric mean radii (N, 3) [pixel] of the ellipses that hold 20, 50 and 80 % of the light in the aperture."""
+    import sep
+
+    x, y, a, b, theta, scale = ellipses
+    shares = np.append(0.0, (np.arange(1, GROWTH + 1) / GROWTH) ** 1.5)
+    sums = [sep.sum_ellipse(detection, x, y, a, b, theta, scale * share, subpix=0, **own)[0] for share in shares[1:]]
+    curves = np.maximum.accumulate(np.stack([np.zeros_like(sums[0]), *sums], axis=1), axis=1)
+    wanted = np.array([0.2, 0.5, 0.8])
+    inverse = [np.interp(wanted * curve[-1], curve, shares) for curve in curves]
+    return np.asarray(inverse).reshape(-1, 3) * (scale * np.sqrt(a * b))[:, None]
 
 
 def _band_fluxes(frames: Frames, ellipses: tuple[Array, ...], own: dict[str, Any]) -> tuple[Array, Array]:

@@ -36,7 +36,7 @@ class Accuracy:
 
 ACCURACY = {
     "fast": Accuracy(cutoff=1e-3, folding=1e-3, oversample=2, rank=1e-3),
-    "default": Accuracy(cutoff=1e-5, folding=1e-5, oversample=4, rank=1e-4),
+    "default": Accuracy(cutoff=1e-4, folding=1e-5, oversample=4, rank=1e-4),
     "high": Accuracy(cutoff=1e-8, folding=1e-7, oversample=12, rank=1e-7),
 }
 
@@ -58,7 +58,7 @@ def _modes(grid: PixelGrid, psfs: tuple[PSF, ...], box: int, accuracy: Accuracy)
     significant = [np.flatnonzero(psf.transform(trial) > accuracy.cutoff) for psf in psfs]
     count = max(int(index[-1]) + 1 if index.size else 1 for index in significant)
     kx = np.arange(count + 1) * spacing
-    ky = np.arange(-count, count + 1) * spacing
+    ky = np.arange(4 * math.ceil((count + 1) / 4)) * spacing  # a multiple of four, see the kernel
     pixel = np.sinc(kx[:, None] * grid.scale / (2 * math.pi)) * np.sinc(ky[None, :] * grid.scale / (2 * math.pi))
     modulus = np.hypot(kx[:, None], ky[None, :])
     inside = modulus <= kx[-1]

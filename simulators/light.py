@@ -141,10 +141,11 @@ class Sersic:
     def transform(self, kx: ArrayLike, ky: ArrayLike) -> NDArray[np.float64]:
         """Fourier transform about the profile's own centre on the grid kx (P,), ky (Q,) [rad/arcsec], shape (N, P, Q)."""
         kx, ky = np.atleast_1d(np.asarray(kx, np.float64)), np.atleast_1d(np.asarray(ky, np.float64))
-        table = sersic_table()
         row = np.empty(TABLE_NODES)
         modes = np.empty((len(self), len(kx), len(ky)))
         for i, (position, m) in enumerate(zip(self.table_position(), self.matrix(), strict=True)):
-            light_kernels.table_row(table, position, row)
-            light_kernels.profile_modes(row, m[0, 0], m[0, 1], m[1, 0], m[1, 1], kx, ky, modes[i])
+            light_kernels.table_row(sersic_table(), position, row)
+            u, v = np.einsum("ab,apq->bpq", m, np.broadcast_arrays(kx[:, None], ky[None, :]))
+            k = np.hypot(u, v)
+            modes[i] = np.interp(k / (1.0 + k), np.linspace(0.0, 1.0, TABLE_NODES), row)
         return np.asarray(self.flux)[:, None, None] * modes

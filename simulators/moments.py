@@ -9,9 +9,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from catalogs.checks import within
 from simulators._kernels._jit import run
+from simulators._kernels.moments import WEIGHT_FLOOR
 from simulators._kernels.moments import adaptive_moments as moments_pair
 
-__all__ = ["Moments", "adaptive_moments"]
+__all__ = ["WEIGHT_FLOOR", "Moments", "adaptive_moments"]
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,8 @@ class Moments:
 def adaptive_moments(images: ArrayLike, start_sigma: float = 5.0) -> Moments:
     """Moments under the elliptical Gaussian weight that matches the object's own shape.
 
-    The fixed point of Hirata & Seljak (2003, MNRAS 343, 459), as ``galsim.hsm.FindAdaptiveMom`` defines it: weights below
-    1e-7 are zero, the search starts at the stamp's centre. A stamp without a fixed point is reported, not raised.
+    The fixed point of Hirata & Seljak (2003, MNRAS 343, 459) as ``galsim.hsm.FindAdaptiveMom`` defines it: weights
+    below 1e-7 are zero, the search starts at the stamp's centre. A stamp without a fixed point is flagged, not raised.
 
     Parameters
     ----------
@@ -79,7 +80,7 @@ def adaptive_moments(images: ArrayLike, start_sigma: float = 5.0) -> Moments:
     """
     sigma = float(within("start_sigma", start_sigma, 0.2, 60.0, "pixel"))
     stamps = np.asarray(images)
-    if stamps.ndim < 2 or stamps.dtype.kind not in "fiu":
+    if stamps.ndim < 2 or min(stamps.shape[-2:]) < 1 or stamps.dtype.kind not in "fiu":
         raise ValueError(f"images has shape {stamps.shape} and dtype {stamps.dtype}; it must be real, (..., y, x)")
     lead = stamps.shape[:-2]
     kind = np.float32 if stamps.dtype == np.float32 else np.float64

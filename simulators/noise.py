@@ -99,11 +99,17 @@ def add_noise(
 
 @lru_cache(maxsize=256)
 def noise_filter(band: Band) -> NDArray[np.float64]:
-    """The filter (k, k) that turns white unit noise into the Gaussian part of a band's background [u], read-only.
+    """The filter that turns white unit noise into the Gaussian part of a band's background [u].
 
-    Its self-correlation is background_sigma^2 x autocorrelation less the white sky photons. It is the transform of the
-    square root of the power spectrum, clipped at 0 where no noise field has the autocorrelation asked for, cut where
-    its own autocorrelation holds to 3e-3 at every lag, and scaled to the exact variance. Shape (0, 0) where there is no such part.
+    Its self-correlation is background_sigma^2 x autocorrelation less the white photon noise of the sky, so that the
+    whole background has the autocorrelation asked for. It is the transform of the square root of the power spectrum,
+    clipped at 0 where no noise can have that autocorrelation, cut where its own autocorrelation holds to 3e-3 at every
+    lag, and scaled to the exact variance.
+
+    Returns
+    -------
+    float64 array (k, k), read-only
+        k is odd; 0 where the background has no Gaussian part.
     """
     photons = band.sky / band.electrons_per_unit
     variance = band.background_sigma**2 - photons

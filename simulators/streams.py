@@ -93,7 +93,7 @@ def normal(seed: int, sample_ids: ArrayLike, effect: str, shape: Sequence[int] =
 def poisson(seed: int, sample_ids: ArrayLike, effect: str, lam: ArrayLike) -> NDArray[np.float64]:
     """Poisson counts of expectations `lam` (samples, ...) or scalar, as float64 of the same shape.
 
-    Inversion below 10, transformed rejection PTRS (Hormann 1993, Insurance: Math. Econ. 12, 39) above.
+    Inversion below 10, transformed rejection PTRS (Hörmann 1993, Insurance: Math. Econ. 12, 39) above.
 
     Raises
     ------

@@ -67,5 +67,7 @@ def check_attribute_values(attrs: Mapping[Any, object], where: str) -> None:
         array = np.asarray(value)
         text = isinstance(value, str) and "\0" not in value
         number = not isinstance(value, bool | np.bool_) and array.dtype.kind in "iuf" and array.dtype != np.float16
+        if not where and array.shape == (1,):  # netCDF has no such thing: length 1 is a number
+            raise SchemaError(f"attribute {name} = {value!r} is a list of one; make it a number")
         if not text and not (number and array.ndim <= 1 and array.size):
             raise SchemaError(f"{where}attribute {name} = {value!r} is not text or a number; write structures as JSON")

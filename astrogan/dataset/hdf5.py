@@ -15,7 +15,8 @@ from astrogan.dataset.attributes import SchemaError
 __all__ = ["MAX_BYTES", "StoreError", "attributes_of", "check_dataset", "find_dataset", "open_hdf5"]
 
 MAX_BYTES = 16 * 2**30
-MAX_ATTRIBUTE = 2**20
+MAX_ATTRIBUTE = 2**16
+_FORMAT = ("CLASS", "NAME", "DIMENSION_LIST", "REFERENCE_LIST", "_FillValue")
 _DAMAGE = (OSError, RuntimeError, ValueError, KeyError, TypeError, IndexError, AttributeError, MemoryError, SystemError)
 
 
@@ -42,10 +43,14 @@ def open_hdf5(path: str | os.PathLike[str], error: type[ValueError] = StoreError
         with h5py.File(path, "r", locking=False) as file:
             yield file
     except (StoreError, SchemaError, error) as reason:
-        raise error(f"{os.fspath(path)}: {reason}") from None
+        raise error(f"{os.fspath(path)}: {_one_line(reason)}") from None
     except _DAMAGE as reason:
-        lines = str(reason).splitlines() or [type(reason).__name__]
-        raise error(f"{os.fspath(path)}: damaged ({lines[0]})") from None
+        raise error(f"{os.fspath(path)}: damaged ({_one_line(reason)})") from None
+
+
+def _one_line(reason: BaseException) -> str:
+    text = " ".join(str(reason).split()) or type(reason).__name__
+    return text if len(text) <= 300 else f"{text[:297]}..."
 
 
 def find_dataset(group: h5py.Group, name: str) -> h5py.Dataset:
@@ -103,6 +108,8 @@ def _check_size(dataset: h5py.Dataset, name: str, max_bytes: int) -> None:
 def attributes_of(item: h5py.Group | h5py.Dataset) -> dict[str, str | int | float | np.ndarray]:
     """The attributes of a group or dataset as text, numbers and arrays of numbers, without those of the file format.
 
+    A file's own attributes of length 1 are numbers, as netCDF has it.
+
     Raises
     ------
     StoreError
@@ -110,17 +117,15 @@ def attributes_of(item: h5py.Group | h5py.Dataset) -> dict[str, str | int | floa
     """
     found: dict[str, str | int | float | np.ndarray] = {}
     for name in item.attrs:
-        if name in ("CLASS", "NAME", "DIMENSION_LIST", "REFERENCE_LIST", "_FillValue") or name.startswith(
-            ("_N", "_nc")
-        ):
+        if name in _FORMAT or name.startswith(("_N", "_nc")):
             continue
         handle = item.attrs.get_id(name)
-        if math.prod(handle.shape) * handle.dtype.itemsize > MAX_ATTRIBUTE:
-            raise StoreError(f"attribute {name}: shape {handle.shape} is refused")
+        text = h5py.check_string_dtype(handle.dtype) is not None and not handle.shape
+        if not text and (handle.dtype.kind not in "iuf" or math.prod(handle.shape) > MAX_ATTRIBUTE):
+            raise StoreError(f"attribute {name}: type {handle.dtype}, shape {handle.shape} is refused")
         value = item.attrs[name]
-        value = value.item() if isinstance(value, np.generic) else value
+        single = isinstance(value, np.ndarray) and value.shape == (1,) and isinstance(item, h5py.File)
+        value = value.item() if single or isinstance(value, np.generic) else value
         value = value.decode() if isinstance(value, bytes) else value
-        if not isinstance(value, str | int | float | np.ndarray):
-            raise StoreError(f"attribute {name}: type {handle.dtype} is refused")
         found[name] = value
     return found

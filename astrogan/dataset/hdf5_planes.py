@@ -55,6 +55,8 @@ def _image_names(file: h5py.File) -> list[str]:
 def _planes_of(file: h5py.File, name: str, path: Path, bands: Sequence[str] | None) -> list[Plane]:
     dataset = find_dataset(file, name)
     check_dataset(dataset)
+    if dataset.dtype.kind not in "iuf":
+        raise ImageError(f"{name}: text, not an image")
     shape, source = dataset.shape, f"{path}[{name}]"
     attrs = {key.upper(): value for key, value in {**attributes_of(file), **attributes_of(dataset)}.items()}
     load = partial(_load, path, name)

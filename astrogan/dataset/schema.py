@@ -1,8 +1,8 @@
 """The one form that samples take between simulators, stores, models, validation and exporters.
 
-An `xarray.Dataset` with dims ``sample, band, y, x`` (and ``component``, ``neighbour``, ``psf_y, psf_x``), a string coordinate
-``band``, the planes of `PLANES`, one variable per label, and the attributes ``pixel_scale``, ``survey`` (the JSON of
-`catalogs.schema.Survey`), ``simulator`` (``""`` for observed stamps) and ``seed``.
+An `xarray.Dataset` with dims ``sample, band, y, x`` (and ``component``, ``neighbour``, ``psf_y, psf_x``), a string
+coordinate ``band``, the planes of `PLANES`, one variable per label, and the attributes ``pixel_scale``, ``survey``
+(the JSON of `catalogs.schema.Survey`), ``simulator`` (``""`` for observed stamps) and ``seed``.
 """
 
 from __future__ import annotations

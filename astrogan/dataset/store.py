@@ -6,6 +6,7 @@ called like a dimension (``x``, ``y``) is stored as ``_nc4_non_coord_x``, netCDF
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -59,12 +60,13 @@ def read_samples(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) ->
     with open_hdf5(path) as file:
         attrs = attributes_of(file)
         extra = {name: attrs.pop(name, "") for name in FILE_ATTRIBUTES}
+        datasets = {key: find_dataset(file, key) for key in file}
+        dims = {_plain(item, "_Netcdf4Dimid"): key for key, item in datasets.items() if _is_scale(item)}
         variables = {}
-        for key in file:
-            dataset = find_dataset(file, key)
+        for key, dataset in datasets.items():
             if not _is_bare_dimension(dataset):
                 check_dataset(dataset, max_bytes)
-                variable = _variable(dataset)
+                variable = _variable(dataset, dims)
                 variables[key.removeprefix(_NOT_COORDINATE)] = variable
                 max_bytes -= variable.nbytes
         ds = xr.Dataset(variables, attrs=attrs).set_coords(str(extra["coordinates"]).split())
@@ -91,8 +93,9 @@ def _pack(ds: xr.Dataset, name: str) -> bytes:
         name, "w", driver="core", backing_store=False, libver=("earliest", "v110"), track_order=True
     ) as file:
         _set_attributes(file, attrs)
-        for dim, length in ds.sizes.items():
-            _add_dimension(file, ds, str(dim), length)
+        for number, (dim, length) in enumerate(ds.sizes.items()):
+            scale = _add_dimension(file, ds, str(dim), length)
+            scale.attrs["_Netcdf4Dimid"] = np.int32(number)
         for key in ds.variables:
             if ds[key].dims != (key,):
                 _add_variable(file, ds, str(key))
@@ -100,7 +103,7 @@ def _pack(ds: xr.Dataset, name: str) -> bytes:
         return bytes(file.id.get_file_image())
 
 
-def _add_dimension(file: h5py.File, ds: xr.Dataset, dim: str, length: int) -> None:
+def _add_dimension(file: h5py.File, ds: xr.Dataset, dim: str, length: int) -> h5py.Dataset:
     if dim in ds.variables and ds[dim].dims == (dim,):
         scale = _compressed(file, dim, ds[dim].values, (length,))
         scale.make_scale(dim)
@@ -108,6 +111,7 @@ def _add_dimension(file: h5py.File, ds: xr.Dataset, dim: str, length: int) -> No
     else:
         scale = file.create_dataset(dim, shape=(length,), dtype=">f4")
         scale.make_scale(f"{_BARE_DIMENSION}{length:10d}")
+    return scale
 
 
 def _add_variable(file: h5py.File, ds: xr.Dataset, name: str) -> None:
@@ -119,6 +123,7 @@ def _add_variable(file: h5py.File, ds: xr.Dataset, name: str) -> None:
     dataset = _compressed(file, key, variable.values, (first, *variable.shape[1:]))
     for axis, dim in enumerate(variable.dims):
         dataset.dims[axis].attach_scale(file[str(dim)])
+    dataset.attrs["_Netcdf4Coordinates"] = np.array([list(ds.sizes).index(dim) for dim in variable.dims], np.int32)
     _set_attributes(dataset, variable.attrs)
 
 
@@ -138,19 +143,35 @@ def _set_attributes(item: h5py.Group | h5py.Dataset, attrs: Mapping[Any, Any]) -
         item.attrs[name] = np.uint64(value) if unsigned else value
 
 
+def _is_scale(dataset: h5py.Dataset) -> bool:
+    return bool(_plain(dataset, "CLASS") == b"DIMENSION_SCALE")
+
+
 def _is_bare_dimension(dataset: h5py.Dataset) -> bool:
-    name = dataset.attrs.get("NAME", b"")
-    return (name if isinstance(name, bytes) else str(name).encode()).startswith(_BARE_DIMENSION.encode())
+    return _is_scale(dataset) and bytes(_plain(dataset, "NAME")).startswith(_BARE_DIMENSION.encode())
 
 
-def _variable(dataset: h5py.Dataset) -> xr.Variable:
+def _plain(dataset: h5py.Dataset, attribute: str) -> Any:
+    """An attribute of numbers or fixed-length text; ``b""`` if it is absent or of another kind.
+
+    Variable-length ones (DIMENSION_LIST) are not looked at: HDF5 trusts their lengths, so one flipped bit makes it
+    work for minutes.
+    """
+    if attribute not in dataset.attrs:
+        return b""
+    handle = dataset.attrs.get_id(attribute)
+    plain = handle.dtype.kind in "iuS" and math.prod(handle.shape) <= 32
+    return dataset.attrs[attribute] if plain else b""
+
+
+def _variable(dataset: h5py.Dataset, names: Mapping[int, str]) -> xr.Variable:
     key = dataset.name.strip("/")
-    if h5py.h5ds.is_scale(dataset.id):
+    if _is_scale(dataset):
         dims = [key]
-    elif all(len(axis) for axis in dataset.dims):
-        dims = [axis[0].name.strip("/") for axis in dataset.dims]
     else:
-        raise StoreError(f"{key}: a dimension has no dimension scale; this is no netCDF-4 file")
+        dims = [names.get(number, "") for number in np.atleast_1d(_plain(dataset, "_Netcdf4Coordinates")).tolist()]
+    if len(dims) != dataset.ndim or "" in dims:
+        raise StoreError(f"{key}: its dimensions are not those of a netCDF-4 file")
     if h5py.check_string_dtype(dataset.dtype) is not None:
         values = np.asarray(dataset.asstr()[()], dtype=str)
     else:

@@ -13,7 +13,7 @@ from astrogan import __version__
 from astrogan.dataset.digest import digest
 from astrogan.dataset.files import check_target, replace_file
 from astrogan.dataset.schema import plane_names, validate_samples
-from astrogan.export.tables import bands_table, fits_text, fits_unit, provenance_table, truth_table
+from astrogan.export.tables import bands_table, card_text, fits_unit, provenance_table, truth_table
 from catalogs.schema import Survey
 
 __all__ = ["to_fits"]
@@ -65,17 +65,18 @@ def _primary(ds: xr.Dataset, survey: Survey) -> Any:
     from astropy.io import fits
 
     header = fits.Header()
-    header["CREATOR"] = (f"astrogan {__version__}", "program that wrote this file")
-    header["SIMULATR"] = (fits_text(ds.attrs["simulator"]), "simulator; empty for observed stamps")
+    header["CREATOR"] = f"astrogan {__version__}"
+    header["SIMULATR"] = card_text(ds.attrs["simulator"])
     if "seed" in ds.attrs:
         header["SEED"] = (int(ds.attrs["seed"]), "seed of the run")
     if "model" in ds.attrs:
-        header["MODEL"] = (fits_text(ds.attrs["model"]), "network applied to the images")
-    header["SURVEY"] = (fits_text(survey.name), "survey; see BANDS")
+        header["MODEL"] = card_text(ds.attrs["model"])
+    header["SURVEY"] = card_text(survey.name)
     header["PIXSCALE"] = (float(ds.attrs["pixel_scale"]), "[arcsec] side of a pixel")
     header["NSAMPLE"] = (ds.sizes["sample"], "number of samples")
     header["SCHEMA"] = (int(ds.attrs["schema_version"]), "version of the sample schema")
     header["DIGEST"] = digest(ds)
+    header.add_comment("SIMULATR: simulator, empty for observed stamps. MODEL: network applied.")
     header.add_comment("DIGEST: SHA-256 of the sample arrays, as astrogan.digest gives it")
     return fits.PrimaryHDU(header=header)
 
@@ -101,5 +102,5 @@ def _cube(ds: xr.Dataset, name: str) -> Any:
         hdu.header[f"CDELT{axis}"] = float(ds.attrs["pixel_scale"]) if sky else 1.0
     if "band" in variable.dims:
         for number, band in enumerate(ds["band"].values.tolist(), start=1):
-            hdu.header[f"BAND{number}"] = fits_text(band)
+            hdu.header[f"BAND{number}"] = card_text(band)
     return hdu

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from astrogan.dataset.schema import label_names
 from catalogs.schema import Survey
 
-__all__ = ["bands_table", "fits_text", "fits_unit", "provenance_table", "truth_table"]
+__all__ = ["bands_table", "card_text", "fits_unit", "plain_text", "provenance_table", "truth_table"]
 
 _FORMATS = {
     "f4": "E",
@@ -28,7 +28,7 @@ _FORMATS = {
     "u4": "J",
     "u8": "K",
 }
-_TEXT_LIMIT = 64  # fits into one card, quotes and all
+_CARD_TEXT = 66  # characters of text, its quotes doubled, that one card holds
 
 
 def fits_unit(unit: str) -> str:
@@ -41,9 +41,17 @@ def fits_unit(unit: str) -> str:
         return ""
 
 
-def fits_text(text: object, limit: int = _TEXT_LIMIT) -> str:
-    """Text as printable ASCII (anything else escaped), cut to `limit` characters."""
-    return str(text).encode("unicode_escape").decode("ascii")[:limit]
+def plain_text(text: object) -> str:
+    """Text as printable ASCII; anything else is escaped as in Python."""
+    return str(text).encode("unicode_escape").decode("ascii")
+
+
+def card_text(text: object) -> str:
+    """Plain text, cut to what one header card holds."""
+    plain = plain_text(text)[:_CARD_TEXT]
+    while len(plain) + plain.count("'") > _CARD_TEXT:
+        plain = plain[:-1]
+    return plain
 
 
 def truth_table(ds: xr.Dataset) -> Any:
@@ -69,7 +77,7 @@ def bands_table(ds: xr.Dataset, survey: Survey) -> Any:
         ("sky", unit, "sky level that was subtracted"),
         ("zero_point", "mag", "AB magnitude of 1 image unit"),
     )
-    columns = [("band", np.array([fits_text(band.name) for band in survey.bands]), "", "band name")]
+    columns = [("band", np.array([plain_text(band.name) for band in survey.bands]), "", "band name")]
     for name, units, text in described:
         columns.append((name, np.array([getattr(band, name) for band in survey.bands], np.float64), units, text))
     for key in ds.variables:
@@ -81,7 +89,7 @@ def bands_table(ds: xr.Dataset, survey: Survey) -> Any:
 def provenance_table(ds: xr.Dataset) -> Any:
     """PROVENANCE: the attributes of the samples, name and value as text."""
     keys = sorted(map(str, ds.attrs))
-    values = [fits_text(ds.attrs[key], 10**9) for key in keys]
+    values = [plain_text(ds.attrs[key]) for key in keys]
     return _table(
         "PROVENANCE", [("name", np.array(keys), "", "attribute"), ("value", np.array(values), "", "its value")]
     )
@@ -104,7 +112,7 @@ def _table(name: str, columns: list[tuple[str, NDArray[Any], str, str]]) -> Any:
 
     hdu = fits.BinTableHDU.from_columns([_column(*column[:3]) for column in columns], name=name)
     for number, column in enumerate(columns, start=1):
-        hdu.header.set(f"TCOMM{number}", fits_text(column[3]), after=f"TTYPE{number}")
+        hdu.header.set(f"TCOMM{number}", card_text(column[3]), after=f"TTYPE{number}")
     return hdu
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from astrogan.dataset.files import write_atomic
+from astrogan.dataset.files import replace_file
 
 __all__ = ["load_model", "save_model"]
 
@@ -32,9 +32,9 @@ def save_model(path: str | Path, network: nn.Module, card: dict[str, Any]) -> No
         raise ValueError(f"{path.name}: a model file ends in .safetensors")
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     data = save(state)
-    write_atomic(path, data)
+    replace_file(path, data)
     full = {**card, "weights_sha256": hashlib.sha256(data).hexdigest()}
-    write_atomic(path.with_suffix(".json"), (json.dumps(full, indent=2) + "\n").encode())
+    replace_file(path.with_suffix(".json"), (json.dumps(full, indent=2) + "\n").encode())
 
 
 def load_model(path: str | Path, kind: str) -> tuple[dict[str, Any], dict[str, Tensor]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -23,8 +24,9 @@ def halve(x: Tensor) -> Tensor:
 class PatchCritic(nn.Module):
     """One logit per patch (Shrivastava et al. 2017, section 2.2), norm-free and residual as in R3GAN.
 
-    A 3x3 convolution, `depth` stages of a 4x4 convolution with stride 2 and a residual block, then a 1x1 convolution.
-    Stage k has width·2^k channels. Nothing is padded: no logit can tell where in the image its patch lies.
+    A 3x3 convolution to width/2 channels, `depth` stages of a 4x4 convolution with stride 2 and a residual block (width
+    channels in the first, doubled in each further one), a 1x1 convolution. Nothing is padded: no logit can tell where
+    in the image its patch lies.
 
     Parameters
     ----------
@@ -40,13 +42,11 @@ class PatchCritic(nn.Module):
         within("width", width, 1, 4096)
         within("depth", depth, 1, 6)
         rng = generator(seed)
-        self.entry = conv(rng, channels, width, 3)
-        self.down, self.blocks = nn.ModuleList(), nn.ModuleList()
-        for stage in range(depth):
-            inner = width * 2**stage
-            self.down.append(conv(rng, width * 2 ** max(stage - 1, 0), inner, 4, gain=GAIN, stride=2))
-            self.blocks.append(ResidualBlock(rng, inner, total=depth, torus=False))
-        self.exit = conv(rng, width * 2 ** (depth - 1), 1, 1, gain=GAIN)
+        widths = [max(width // 2, 1), *(width * 2**stage for stage in range(depth))]
+        self.entry = conv(rng, channels, widths[0], 3)
+        self.down = nn.ModuleList(conv(rng, a, b, 4, gain=GAIN, stride=2) for a, b in pairwise(widths))
+        self.blocks = nn.ModuleList(ResidualBlock(rng, w, total=depth, torus=False) for w in widths[1:])
+        self.exit = conv(rng, widths[-1], 1, 1, gain=GAIN)
         self.stride = 2**depth
         self.field = 7 * 2**depth - 4
         """Side of a patch in pixels: 10, 24, 52, ... for depth 1, 2, 3, ..."""

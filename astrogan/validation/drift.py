@@ -78,9 +78,10 @@ def label_drift(
         )
     if len(units) != len(names) or not (var > 0).all():
         raise ValueError(f"need one unit per name ({len(names)}) and a variance above 0 everywhere")
-    shift, sigma = _least_squares(y - x.astype(np.float64), jacobian, var)
-    other = None if control is None else as_stamps("control", control) - x.astype(np.float64)
-    wrong = None if other is None else _least_squares(other, jacobian, var)[0]
+    shift, sigma = _least_squares(y.astype(np.float64) - x, jacobian, var)
+    wrong = None
+    if control is not None:
+        wrong = _least_squares(as_stamps("control", control).astype(np.float64) - x, jacobian, var)[0]
     return tuple(
         _row(name, unit, shift[:, k], sigma[:, k], None if wrong is None else wrong[:, k])
         for k, (name, unit) in enumerate(zip(names, units, strict=True))

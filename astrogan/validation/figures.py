@@ -21,6 +21,7 @@ __all__ = ["blocks", "canvas", "png", "residual_maps", "strips", "write_gallery"
 
 GROUND, INK, FAINT = "#0d1117", "#e6edf3", "#8b949e"
 ACCENTS = ("#e3b341", "#58a6ff", "#3fb950", "#bc8cff")  # real, simulated, refined, anything else
+CHANGE = ("#a5d6ff", "#1f6feb", "#0d1117", "#da3633", "#ffc1ba")  # less light, none, more
 DPI = 100.0
 
 
@@ -162,7 +163,7 @@ def strips(
 def place(figure: Figure, sheet: NDArray[np.uint8], left: float, top: float) -> None:
     """Put an RGB sheet on the canvas pixel for pixel, (left, top) from its upper left corner."""
     height = round(figure.get_figheight() * DPI)
-    figure.figimage(sheet, left, height - top - sheet.shape[0], origin="upper")
+    figure.figimage(sheet, round(left), height - round(top) - sheet.shape[0], origin="upper")
 
 
 def label(
@@ -185,16 +186,16 @@ def label(
 def residual_maps(simulated: ArrayLike, refined: ArrayLike, sigma: Sequence[float], *, columns: int = 8) -> Figure:
     """Simulated, refined and their difference in units of the sky's rms, summed over bands, for `columns` objects."""
     from matplotlib.cm import ScalarMappable
-    from matplotlib.colors import Normalize
+    from matplotlib.colors import LinearSegmentedColormap, Normalize
 
     before, after = as_stamps("simulated", simulated)[:columns], as_stamps("refined", refined)[:columns]
     scale = np.asarray(sigma, dtype=np.float32)[:, None, None]
     change = ((after - before) / scale).mean(axis=1) * np.sqrt(before.shape[1])
     limit = max(float(np.quantile(np.abs(change), 0.995)), 1e-6)
-    paint = ScalarMappable(Normalize(-limit, limit), "RdBu_r")
+    colours, norm = LinearSegmentedColormap.from_list("change", CHANGE), Normalize(-limit, limit)
     rgb = coloured({"simulated": before / scale, "refined": after / scale}, None)
     zoom, head, side = 3, 10, 36
-    rows = [*rgb.items(), ("difference", paint.cmap(paint.norm(change), bytes=True)[..., :3])]
+    rows = [*rgb.items(), ("difference", np.asarray(colours(norm(change), bytes=True))[..., :3])]
     sheets = [(title, tile(stamps, columns, zoom=zoom, gap=zoom)) for title, stamps in rows]
     high, wide = sheets[0][1].shape[:2]
     figure = canvas(wide + side + 110, 3 * (high + zoom) + 2 * head)
@@ -203,8 +204,8 @@ def residual_maps(simulated: ArrayLike, refined: ArrayLike, sigma: Sequence[floa
         label(figure, title, 0.5 * side, head + i * (high + zoom) + high / 2, 14, accent(title, 3), 0, rotation=90)
     width, height = figure.get_figwidth() * DPI, figure.get_figheight() * DPI
     axes = figure.add_axes((1 - 90 / width, (head + zoom) / height, 12 / width, high / height))
-    bar = figure.colorbar(paint, cax=axes)
+    bar = figure.colorbar(ScalarMappable(norm, colours), cax=axes)
     bar.set_label("σ", color=FAINT)
     bar.ax.tick_params(colors=FAINT)
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
     return figure

@@ -39,7 +39,7 @@ def grid(count: int, columns: int, height: int = PANEL) -> tuple[Figure, list[Ax
 
 
 def finish(figure: Figure, axes: Sequence[Axes], names: Sequence[str]) -> Figure:
-    """Legend above the panels, margins in pixels."""
+    """Legend above the panels; margins and gaps in pixels."""
     handles, labels = axes[0].get_legend_handles_labels()
     if names:
         figure.legend(
@@ -47,9 +47,13 @@ def finish(figure: Figure, axes: Sequence[Axes], names: Sequence[str]) -> Figure
             bbox_to_anchor=(0.01, 1.0), borderaxespad=0.3,
         )  # fmt: skip
     width, height = figure.get_figwidth() * DPI, figure.get_figheight() * DPI
+    rows = axes[0].get_subplotspec().get_gridspec().nrows  # type: ignore[union-attr]
+    top, bottom, gap = 62.0 if names else 30.0, 46.0, 70.0
+    panel = (height - top - bottom - gap * (rows - 1)) / rows
     figure.subplots_adjust(
-        left=52 / width, right=1 - 14 / width, bottom=44 / height, top=1 - 62 / height, wspace=0.28, hspace=0.42
-    )
+        left=52 / width, right=1 - 14 / width, bottom=bottom / height, top=1 - top / height, wspace=0.28,
+        hspace=gap / panel,
+    )  # fmt: skip
     return figure
 
 
@@ -60,11 +64,12 @@ def heading(panel: Axes, title: str, x: str = "", y: str = "") -> None:
     panel.set_ylabel(y, color=FAINT, fontsize=8.5)
 
 
-def curve(panel: Axes, name: str, position: int, x: ArrayLike, y: ArrayLike, **options: object) -> None:
+def curve(panel: Axes, name: str, position: int, x: ArrayLike, y: ArrayLike, marker: str = "") -> None:
     """One set's line in its colour."""
     panel.plot(
-        x, y, color=accent(name, position), linestyle=STYLES.get(name, "-"), label=name, linewidth=1.7, **options
-    )  # type: ignore[arg-type]
+        x, y, color=accent(name, position), linestyle=STYLES.get(name, "-"), label=name, linewidth=1.7, marker=marker,
+        markersize=3.5,
+    )  # fmt: skip
 
 
 def noise_plot(
@@ -79,7 +84,7 @@ def noise_plot(
     figure, axes = grid(2 * len(shown), len(shown))
     for i, (top, bottom) in zip(shown, zip(axes, axes[len(shown) :], strict=False), strict=False):
         for k, name in enumerate(acf):
-            curve(top, name, k, lags, np.asarray(acf[name])[i], marker="o", markersize=3.5)
+            curve(top, name, k, lags, np.asarray(acf[name])[i], marker="o")
             curve(bottom, name, k, frequency, np.asarray(power[name])[i])
         bottom.set_yscale("log")
         heading(top, f"{bands[i]}: sky autocorrelation", "lag [pixel]")

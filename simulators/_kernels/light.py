@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from simulators._kernels._jit import compile_pair, kernel, prange
+from simulators._kernels._jit import compile_pair, fast_kernel, kernel, prange
 
 
 @kernel
@@ -22,18 +22,24 @@ def table_row(table, position, row):
 
 
 @kernel
-def profile_modes(row, m00, m01, m10, m11, kx, ky, modes):
-    """Transform of a profile on the modes: row(|M^T k|) with the row tabulated uniformly in t = k / (1 + k)."""
-    scale = row.shape[0] - 1.0
-    last = row.shape[0] - 2
+def lookup(row, k):
+    """Linear interpolation of a row tabulated uniformly in t = k / (1 + k)."""
+    q = (row.shape[0] - 1.0) * (k / (1.0 + k))
+    cell = min(int(q), row.shape[0] - 2)
+    return row[cell] + (q - cell) * (row[cell + 1] - row[cell])
+
+
+@kernel
+def profile_modes(row, m00, m01, m10, m11, kx, ky, even, odd):
+    """Transform row(|M^T k|) of a profile at (kx, +ky) and (kx, -ky): their sum (at ky = 0 the value) and difference."""
     for i in range(kx.shape[0]):
         for j in range(ky.shape[0]):
-            u = m00 * kx[i] + m10 * ky[j]
-            v = m01 * kx[i] + m11 * ky[j]
-            k = math.sqrt(u * u + v * v)
-            q = scale * (k / (1.0 + k))
-            cell = min(int(q), last)
-            modes[i, j] = row[cell] + (q - cell) * (row[cell + 1] - row[cell])
+            u, v = m00 * kx[i], m01 * kx[i]
+            du, dv = m10 * ky[j], m11 * ky[j]
+            above = lookup(row, math.sqrt((u + du) ** 2 + (v + dv) ** 2))
+            below = lookup(row, math.sqrt((u - du) ** 2 + (v - dv) ** 2))
+            even[i, j] = above + below if ky[j] > 0.0 else above
+            odd[i, j] = above - below
 
 
 @kernel
@@ -47,19 +53,24 @@ def phases(k, x0, cos_kx, sin_kx, cos_out, sin_out):
             sin_out[j, p] = c * sin_kx[j, p] - s * cos_kx[j, p]
 
 
-@kernel
-def sum_modes(modes, psf, flux, cos_x, sin_x, cos_y, sin_y, real, imag, image):
-    """Add flux * sum_k modes(k) psf(k) exp(i k r) to `image`; the summation order never depends on the batch."""
+@fast_kernel
+def sum_modes(even, odd, psf, flux, cos_x, sin_x, cos_y, sin_y, real, imag, image):
+    """Add flux * sum_k modes(k) psf(k) exp(i k r) to `image`; the summation order never depends on the batch.
+
+    The second axis of the modes has a multiple of four entries: four terms are added per pass through memory.
+    """
     ny, nx = image.shape
-    for i in range(modes.shape[0]):
+    for i in range(even.shape[0]):
         for p in range(ny):
             real[p] = 0.0
             imag[p] = 0.0
-        for j in range(modes.shape[1]):
-            a = modes[i, j] * psf[i, j]
+        for j in range(0, even.shape[1], 4):
+            p0, p1, p2, p3 = psf[i, j], psf[i, j + 1], psf[i, j + 2], psf[i, j + 3]
+            a0, a1, a2, a3 = even[i, j] * p0, even[i, j + 1] * p1, even[i, j + 2] * p2, even[i, j + 3] * p3
+            b0, b1, b2, b3 = odd[i, j] * p0, odd[i, j + 1] * p1, odd[i, j + 2] * p2, odd[i, j + 3] * p3
             for p in range(ny):
-                real[p] += a * cos_y[j, p]
-                imag[p] += a * sin_y[j, p]
+                real[p] += a0 * cos_y[j, p] + a1 * cos_y[j + 1, p] + a2 * cos_y[j + 2, p] + a3 * cos_y[j + 3, p]
+                imag[p] += b0 * sin_y[j, p] + b1 * sin_y[j + 1, p] + b2 * sin_y[j + 2, p] + b3 * sin_y[j + 3, p]
         weight = flux if i == 0 else 2.0 * flux
         for p in range(ny):
             re = weight * real[p]
@@ -72,11 +83,12 @@ def _add_profiles(table, position, shape, flux, x0, y0, kx, ky, psf, cos_x, sin_
     """Add one profile per sample to out (S, B, ny, nx).
 
     table (rows, nodes); position (S,) fractional table row; shape (S, 4) the matrix M (r = M r0) row by row; flux (S, B); x0, y0
-    (S,); kx (Kx,), ky (Ky,); psf (B, Kx, Ky) real; cos_x.. (Kx, nx), cos_y.. (Ky, ny).
+    (S,); kx (Kx,), ky (Ky,) from 0, Ky a multiple of 4; psf (B, Kx, Ky) real; cos_x.. (Kx, nx), cos_y.. (Ky, ny).
     """
     for s in prange(flux.shape[0]):
         row = np.empty(table.shape[1])
-        modes = np.empty((kx.shape[0], ky.shape[0]))
+        even = np.empty((kx.shape[0], ky.shape[0]))
+        odd = np.empty((kx.shape[0], ky.shape[0]))
         cx = np.empty_like(cos_x)
         sx = np.empty_like(sin_x)
         cy = np.empty_like(cos_y)
@@ -84,11 +96,11 @@ def _add_profiles(table, position, shape, flux, x0, y0, kx, ky, psf, cos_x, sin_
         real = np.empty(out.shape[2])
         imag = np.empty(out.shape[2])
         table_row(table, position[s], row)
-        profile_modes(row, shape[s, 0], shape[s, 1], shape[s, 2], shape[s, 3], kx, ky, modes)
+        profile_modes(row, shape[s, 0], shape[s, 1], shape[s, 2], shape[s, 3], kx, ky, even, odd)
         phases(kx, x0[s], cos_x, sin_x, cx, sx)
         phases(ky, y0[s], cos_y, sin_y, cy, sy)
         for b in range(flux.shape[1]):
-            sum_modes(modes, psf[b], flux[s, b], cx, sx, cy, sy, real, imag, out[s, b])
+            sum_modes(even, odd, psf[b], flux[s, b], cx, sx, cy, sy, real, imag, out[s, b])
 
 
 add_profiles_serial, add_profiles_parallel = compile_pair(_add_profiles)

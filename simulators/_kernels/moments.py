@@ -21,7 +21,7 @@ SAFE_RHO2 = 1000.0  # exp(-rho^2 / 2) does not underflow below this
 
 @kernel
 def start_row(shape, dx, dy, columns, rows):
-    """Fill columns 0 = w(dx + x, dy) and 1 = w(dx + x, dy + 1) / w(dx + x, dy) of one row; shape = (xx, xy, yy) of M^-1."""
+    """Fill rows[x] = w(dx + x, dy) and rows[STRIDE + x] = w(., dy + 1) / w(., dy); shape = (xx, xy, yy) of M^-1."""
     for x in range(columns):
         rows[x] = math.exp(-0.5 * (shape[0] * dx * dx + 2.0 * shape[1] * dx * dy + shape[2] * dy * dy))
         rows[STRIDE + x] = math.exp(-(shape[1] * dx + shape[2] * (dy + 0.5)))
@@ -95,13 +95,13 @@ def standardise(p, det, mu):
 
 @kernel
 def moment_sums(image, p, rows, mu):
-    """Fill mu[a, b] = sum f w u^a v^b, a + b <= 4, w = exp(-(u^2 + v^2) / 2) at p; False if the stamp has no such pixel."""
+    """Fill mu[a, b] = sum f w u^a v^b, a + b <= 4, w = exp(-(u^2 + v^2) / 2), at p; False where p misses the stamp."""
     half_x = math.sqrt(REACH2 * p[2])
     half_y = math.sqrt(REACH2 * p[4])
-    x0 = max(int(math.ceil(p[0] - half_x)), 0)
-    x1 = min(int(math.floor(p[0] + half_x)) + 1, image.shape[1])
-    y0 = max(int(math.ceil(p[1] - half_y)), 0)
-    y1 = min(int(math.floor(p[1] + half_y)) + 1, image.shape[0])
+    x0 = max(math.ceil(p[0] - half_x), 0)
+    x1 = min(math.floor(p[0] + half_x) + 1, image.shape[1])
+    y0 = max(math.ceil(p[1] - half_y), 0)
+    y1 = min(math.floor(p[1] + half_y) + 1, image.shape[0])
     if x0 >= x1 or y0 >= y1:
         return False
     det = p[2] * p[4] - p[3] * p[3]
@@ -197,6 +197,8 @@ def measure(image, sigma, rows, mu, system, p):
         if not moment_sums(image, p, rows, mu):
             break
         amplitude = mu[0, 0]
+        if not 0.0 < abs(amplitude) < np.inf:
+            break
         mu /= amplitude
         half = 0.5 * (p[2] + p[4])
         minor2 = half - math.hypot(0.5 * (p[2] - p[4]), p[3])

@@ -1,0 +1,125 @@
+"""From real images to what training and simulation need: a survey, real stamps on two sides of a line, populations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalogs import Survey
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from simulators import Rows, StrongLens, WeakLens
+
+__all__ = ["HUBBLE", "Sky", "lens_simulator", "read_sky", "weak_simulator"]
+
+HUBBLE = "hubble"
+SNR = 20.0  # of a galaxy that gets a stamp
+FAINT_SNR = 7.0  # of a galaxy that counts as a neighbour
+PREFERRED = ("g", "r", "i")
+
+
+@dataclass(frozen=True)
+class Sky:
+    """Real sky, measured.
+
+    Attributes
+    ----------
+    source : str
+        Where the images come from.
+    survey : Survey
+        As `calibrate` measured it.
+    training, held_out : (N, band, size, size) float32
+        Stamps of real galaxies in background sigmas; no pixel is in both.
+    galaxies, neighbours : Rows
+        Labels of the galaxies with stamps, and of all down to the neighbours' depth.
+    density : float
+        Neighbours per square arcsec.
+    """
+
+    source: str
+    survey: Survey
+    training: NDArray[np.float32]
+    held_out: NDArray[np.float32]
+    galaxies: Rows
+    neighbours: Rows
+    density: float
+
+
+def read_images(real: str, bands: str | None) -> xr.DataArray:
+    """The Hubble field for ``"hubble"``, else the user's images; of more than three bands g, r, i or the first three."""
+    from astrogan.dataset import hubble_deep_field
+    from astrogan.dataset import read_images as read
+
+    if real == HUBBLE:
+        field = hubble_deep_field()
+        return field if bands is None else field.sel(band=list(bands))
+    images = read(real, bands=bands)
+    names = [str(name) for name in images["band"].values]
+    if bands is not None or len(names) <= 3:
+        return images
+    chosen = list(PREFERRED) if set(PREFERRED) <= set(names) else names[:3]
+    return images.sel(band=chosen)
+
+
+def read_sky(real: str, size: int, bands: str | None = None, pixel_scale: float | None = None) -> Sky:
+    """Detect, calibrate and cut out.
+
+    Raises
+    ------
+    ValueError
+        For images that cannot be read, have no sources, or too few galaxies for stamps on both sides.
+    """
+    from simulators import Rows, calibrate, cut_out, detect, measured_galaxies, select_galaxies, split_by_position
+
+    images = read_images(real, bands)
+    survey = calibrate(images, pixel_scale=pixel_scale, name=real if real == HUBBLE else Path(real).name)
+    sources = detect(images)
+    chosen = sources[select_galaxies(sources, SNR) & (sources.radius < size / 7)]
+    stamps, kept = cut_out(images, chosen.x, chosen.y, size)
+    chosen = chosen[kept]
+    if len(chosen) < 200:
+        raise ValueError(f"{real}: {len(chosen)} galaxies above SNR {SNR:g}; at least 200 are needed to train and to judge")
+    training, held_out = split_by_position(chosen.x, size, held_out=0.4)
+    sigma = np.array([band.background_sigma for band in survey.bands], dtype=np.float32)[:, None, None]
+    faint = measured_galaxies(sources, survey, snr=FAINT_SNR)
+    area = images.sizes["x"] * images.sizes["y"] * survey.pixel_scale**2
+    return Sky(
+        source=real,
+        survey=survey,
+        training=stamps[training] / sigma,
+        held_out=stamps[held_out] / sigma,
+        galaxies=Rows(measured_galaxies(chosen[training], survey, snr=SNR)),
+        neighbours=Rows(faint),
+        density=len(faint["radius"]) / area,
+    )
+
+
+def weak_simulator(sky: Sky, size: int) -> WeakLens:
+    """Weakly lensed galaxies whose fluxes, sizes, colours and company follow the measured ones."""
+    from simulators import WeakLens
+
+    return WeakLens(
+        survey=sky.survey,
+        size=size,
+        population=sky.galaxies,
+        neighbours=sky.density,
+        neighbour_population=sky.neighbours,
+    )
+
+
+def lens_simulator(sky: Sky, size: int) -> StrongLens:
+    """Strong lenses: light of the brightest measured galaxies, sources from all of them, masses from the catalogue."""
+    from simulators import Rows, StrongLens
+
+    labels = {name: np.asarray(values) for name, values in sky.galaxies.labels.items()}
+    total = labels["flux"].sum(axis=1)
+    bright = total >= np.quantile(total, 0.8)
+    light = Rows({f"light_{name}": values[bright] for name, values in labels.items()})
+    source = Rows({f"source_{name}": values[~bright] for name, values in labels.items()})
+    return StrongLens(survey=sky.survey, size=size, population=(light, source))

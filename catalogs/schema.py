@@ -89,6 +89,8 @@ class Survey:
         In wavelength order.
     unit : str
         Image unit u, parsable by astropy; ``""`` for display values.
+    band_correlation : tuple of tuples
+        Correlation matrix between the bands' backgrounds (colour images share noise); ``()`` is none.
     references : mapping
         Where each number comes from: key -> text.
     """
@@ -97,6 +99,7 @@ class Survey:
     pixel_scale: float
     bands: tuple[Band, ...]
     unit: str = "nJy"
+    band_correlation: tuple[tuple[float, ...], ...] = ()
     references: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -106,6 +109,24 @@ class Survey:
         names = self.band_names
         if len(set(names)) != len(names):
             raise ValueError(f"survey {self.name!r}: band names repeat: {', '.join(names)}")
+        if self.band_correlation:
+            self._check_band_correlation()
+
+    def _check_band_correlation(self) -> None:
+        matrix = np.asarray(self.band_correlation, dtype=np.float64)
+        where = f"survey {self.name!r}: band_correlation"
+        if matrix.shape != (len(self.bands), len(self.bands)):
+            raise ValueError(f"{where} has shape {matrix.shape} for {len(self.bands)} bands")
+        within(where, matrix, -1.0, 1.0)
+        if not np.allclose(matrix, matrix.T) or not np.allclose(np.diag(matrix), 1.0):
+            raise ValueError(f"{where} must be symmetric with 1 on its diagonal")
+        if np.linalg.eigvalsh(matrix)[0] < 1e-6:
+            raise ValueError(f"{where} is not positive definite")
+
+    @property
+    def noise_mixing(self) -> NDArray[np.float64] | None:
+        """Lower-triangular matrix (B, B) whose rows mix independent fields into the bands' backgrounds; None for none."""
+        return np.linalg.cholesky(np.asarray(self.band_correlation)) if self.band_correlation else None
 
     @property
     def band_names(self) -> tuple[str, ...]:
@@ -119,7 +140,12 @@ class Survey:
 
     def select(self, bands: Iterable[str]) -> Survey:
         """The same survey with only `bands` (``"gri"`` or a list of names), in the order given."""
-        return replace(self, bands=tuple(self.band(name) for name in bands))
+        chosen = tuple(self.band(name) for name in bands)
+        index = [self.bands.index(band) for band in chosen]
+        matrix = (
+            tuple(tuple(self.band_correlation[i][j] for j in index) for i in index) if self.band_correlation else ()
+        )
+        return replace(self, bands=chosen, band_correlation=matrix)
 
     def point_source_sigma(self, band: str) -> float:
         """Rms [u] of the flux of an isolated faint point source fitted with the known PSF.
@@ -156,4 +182,5 @@ class Survey:
             Band(**{**band, "autocorrelation": tuple(tuple(row) for row in band["autocorrelation"])})
             for band in data.pop("bands")
         )
-        return cls(bands=bands, **data)
+        matrix = tuple(tuple(row) for row in data.pop("band_correlation", ()))
+        return cls(bands=bands, band_correlation=matrix, **data)

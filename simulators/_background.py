@@ -17,6 +17,7 @@ CLIP, CLIPPED_RMS = 3.0, 0.98658  # rms of a Gaussian cut at 3 sigma (sqrt(1 - 6
 LAGS, FAR = 6, 12  # autocorrelation kept to the first; its floor measured between LAGS + 2 and the second
 LEAST_BLANK = 2000  # pixels
 HIGH_PASS = np.array([[1.0, -2.0, 1.0], [-2.0, 4.0, -2.0], [1.0, -2.0, 1.0]]) / 6.0  # Immerkaer (1996)
+BINS, LARGEST_RATIO = 24, 8.0  # of brightness; of its variance to that of the sky, above which structure rules
 
 
 def blank_sky(segments: NDArray[np.int32], sources: Any, hidden: Mask) -> Mask:
@@ -129,39 +130,42 @@ def electrons_per_unit(residual: Pixels, blank: Mask, usable: Mask, sigma: float
     sigma : float
         Rms of the background.
     """
-    from scipy.ndimage import correlate, gaussian_filter
     from scipy.optimize import nnls
+
+    points = _photon_transfer(residual, blank, usable, sigma)
+    trusted = np.cumsum(points[:, 1] > LARGEST_RATIO) == 0
+    level, ratio, error = points[trusted].T
+    if len(level) < 3:
+        return math.inf
+    level = level / sigma
+    design = np.stack([level, level**2], axis=1) / error[:, None]
+    slope = float(nnls(design, (ratio - 1.0) / error)[0][0])
+    slope_error = math.sqrt(float(np.linalg.pinv(design.T @ design)[0, 0]))
+    return 1.0 / (slope * sigma) if slope > 3.0 * slope_error else math.inf
+
+
+def _photon_transfer(residual: Pixels, blank: Mask, usable: Mask, sigma: float) -> Array:
+    """Rows of local mean, high-pass variance over that of blank sky, and its error; in rising order of the mean."""
+    from scipy.ndimage import correlate, gaussian_filter
 
     high, mean = correlate(residual, HIGH_PASS), gaussian_filter(residual, 1.5)
     structure = np.abs(correlate(mean, HIGH_PASS))
-    dark = _trimmed_variance(high[blank])
+    dark = _core_variance(high[blank])
     lit = usable & (mean > 3.0 * sigma)
-    if dark <= 0 or lit.sum() < 500:
-        return math.inf
+    if not lit.any():
+        return np.empty((0, 3))
     high, mean, structure = high[lit], mean[lit], structure[lit]
-    edges = np.geomspace(mean.min(), mean.max() * 1.0001, 25)
-    points = []
-    for low, top in zip(edges[:-1], edges[1:], strict=True):
-        inside = np.flatnonzero((mean >= low) & (mean < top))
-        if len(inside) < 100:
-            continue
-        calm = inside[np.argsort(structure[inside])[: len(inside) // 2]]
-        ratio = _trimmed_variance(high[calm]) / dark
-        points.append((mean[calm].mean(), ratio, ratio * math.hypot(2.5 / math.sqrt(len(calm)), 0.05)))
-    if len(points) < 3:
-        return math.inf
-    level, ratio, error = np.array(points).T
-    trusted = np.cumsum(ratio > 8.0) == 0
-    design = np.stack([level, level**2], axis=1)[trusted] / error[trusted, None]
-    if trusted.sum() < 3:
-        return math.inf
-    scale = np.abs(design).max(axis=0)
-    slope = float(nnls(design / scale, (ratio - 1.0)[trusted] / error[trusted])[0][0] / scale[0])
-    slope_error = float(np.sqrt(np.linalg.pinv(design.T @ design)[0, 0]))
-    return 1.0 / (slope * sigma**2) if slope > 3.0 * slope_error else math.inf
+    edges = np.geomspace(mean.min(), mean.max() * 1.0001, BINS + 1)
+    rows = []
+    for bin_ in np.split(np.argsort(mean), np.searchsorted(np.sort(mean), edges[1:-1])):
+        if len(bin_) >= 100:
+            calm = bin_[np.argsort(structure[bin_])[: len(bin_) // 2]]
+            ratio = _core_variance(high[calm]) / dark
+            rows.append((mean[calm].mean(), ratio, ratio * math.hypot(2.5 / math.sqrt(len(calm)), 0.05)))
+    return np.array(rows, dtype=np.float64).reshape(-1, 3)
 
 
-def _trimmed_variance(values: Array) -> float:
-    """Variance of a Gaussian core: mean square below the 80th percentile of the squares, over its value for unit rms."""
-    squares = np.sort(values**2)
-    return float(squares[: max(1, int(0.8 * len(squares)))].mean() / 0.437725)
+def _core_variance(values: Pixels) -> float:
+    """Variance of a Gaussian with the mean square of `values` below the 80th percentile of their squares."""
+    squares = np.sort(values.astype(np.float64) ** 2)
+    return max(float(squares[: max(1, int(0.8 * len(squares)))].mean()) / 0.437725, 1e-300)

@@ -46,7 +46,7 @@ class Frames:
     @property
     def hidden(self) -> NDArray[np.bool_]:
         """Pixels (y, x) missing in every band."""
-        return self.missing.all(axis=0)
+        return np.asarray(self.missing.all(axis=0))
 
 
 def as_cube(images: Any, bands: Iterable[str] | None = None) -> tuple[NDArray[np.float32], tuple[str, ...]]:
@@ -109,9 +109,9 @@ def find_objects(
     minimum: int = 5,
     deblend: float = 0.005,
 ) -> tuple[Any, NDArray[np.int32]]:
-    """Objects (structured array) and segmentation (y, x) above `threshold` rms (SEP: Barbary 2016; Bertin & Arnouts 1996).
+    """Objects (structured array) and segmentation (y, x) above `threshold` rms.
 
-    `deblend` is the least share of an object's flux that a peak must hold to become its own object; 1 is never.
+    SEP (Barbary 2016) runs the algorithm of Bertin & Arnouts (1996). `deblend` is the least share of an object's flux that a peak must hold to become its own object; 1 is never.
     """
     import sep
 

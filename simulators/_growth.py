@@ -1,4 +1,4 @@
-"""Intrinsic sizes, indices and total fluxes of measured galaxies, from growth curves of Sersic profiles under the PSF."""
+"""Intrinsic sizes, indices and fluxes of measured galaxies, from growth curves of Sersic profiles under the PSF."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ def measured_galaxies(sources: Sources, survey: Survey, snr: float = 10.0) -> di
 
     Radius and Sersic index are those whose circular profile, convolved with the PSF and the pixel, has the measured
     half-light radius and concentration within the measured Kron aperture; the light it loses outside corrects the
-    fluxes. The PSF's second moments are taken off the measured ones for the ellipticity, and radii corrected for the
-    area that the PSF adds to an ellipse, as for Gaussians. Galaxies below snr 30 or resolution
-    1 - (r50 of the PSF / r50 measured)^2 = 0.35, and blended ones with the steepest index, have no index and ellipticity of their own: they take both from the others, in turn.
+    fluxes. The dilution of the ellipticity by the PSF is undone, and radii are corrected for the area that the PSF adds
+    to an ellipse, as for Gaussians. Galaxies below snr 30, or with a half-light radius within 1.24 of a point's, or
+    blended and with the steepest index, have no meaningful index and ellipticity of their own: they take both from the
+    others, in turn.
 
     Parameters
     ----------
@@ -42,8 +43,8 @@ def measured_galaxies(sources: Sources, survey: Survey, snr: float = 10.0) -> di
     Returns
     -------
     dict
-        ``flux`` (N, band) [image unit, total], ``radius`` (N,) [arcsec, half-light, geometric mean axis], ``n``, ``e1``,
-        ``e2`` (N,); without stars, saturated sources and those at edges.
+        ``flux`` (N, band) [image unit, total], ``radius`` (N,) [arcsec, half-light, geometric mean axis], ``n``,
+        ``e1``, ``e2`` (N,); without stars, saturated sources and those at edges.
 
     Raises
     ------
@@ -100,7 +101,7 @@ def _intrinsic_ellipticity(galaxies: Sources, resolution: Array) -> Array:
 
 
 def _round_off(radius: Array, modulus: Array, blur: float) -> Array:
-    """Radius of an ellipse whose blurred area is that of a blurred circle of `radius`: (a^2+s^2)(b^2+s^2) = (r^2+s^2)^2."""
+    """Radius sqrt(ab) of the ellipse that is blurred to the area of a blurred circle: (a^2+s^2)(b^2+s^2) = (r^2+s^2)^2."""
     axes, area = 2.0 * (1.0 + modulus**2) / (1.0 - modulus**2), (radius**2 + blur**2) ** 2
     return np.asarray(np.sqrt(0.5 * (np.sqrt((blur**2 * axes) ** 2 + 4.0 * (area - blur**4)) - blur**2 * axes)))
 
@@ -141,7 +142,7 @@ class _Growth:
         return np.asarray((1.0 - part) * self.shares[low] + part * self.shares[low + 1])
 
     def _sizes(self, galaxies: Sources) -> tuple[Array, Array]:
-        """Position (N, index) on the grid of sizes that gives the half-light radius for each index, and the total (N, index, size)."""
+        """Position (N, index) on the grid of sizes that gives the half-light radius, and the total (N, index, size)."""
         total = self._inside(galaxies.aperture)
         half = self._inside(galaxies.radius) / total - 0.5  # falls with size
         step = np.clip((half > 0).sum(axis=2), 1, SIZES - 1)[..., None]
@@ -152,9 +153,7 @@ class _Growth:
     def index(self, galaxies: Sources) -> Array:
         """Sersic index (N,) whose growth between the radii of 20 and 80 % is the measured one."""
         size, total = self._sizes(galaxies)
-        inner, outer = (
-            _at(self._inside(radius) / total, size) for radius in (galaxies.radius20, galaxies.radius80)
-        )
+        inner, outer = (_at(self._inside(radius) / total, size) for radius in (galaxies.radius20, galaxies.radius80))
         excess = inner - outer + 0.6  # rises with the index
         step = np.clip((excess < 0).sum(axis=1), 1, len(INDICES) - 1)[:, None]
         before, after = (np.take_along_axis(excess, step - back, axis=1)[:, 0] for back in (1, 0))
@@ -163,7 +162,7 @@ class _Growth:
         return np.asarray(np.exp(log))
 
     def radius(self, galaxies: Sources, index: Array) -> tuple[Array, Array]:
-        """Circular half-light radius (N,) [pixel] for given indices (N,), and the share of light in the aperture (N,)."""
+        """Circular half-light radius (N,) [pixel] for indices (N,), and the share of light in the aperture (N,)."""
         size, total = self._sizes(galaxies)
         at = np.interp(np.log(index), np.log(INDICES), np.arange(len(INDICES)))
         low = np.minimum(at.astype(int), len(INDICES) - 2)

@@ -19,7 +19,7 @@ MISFIT = 0.02  # error of the model, as a share of a star's peak
 
 @dataclass(frozen=True, eq=False)
 class Locus:
-    """The stellar locus in half-light radius: median [pixel], relative upper edge, members (N,), and whether it is real."""
+    """The stellar locus: median half-light radius [pixel], relative upper edge, members (N,), whether it is real."""
 
     radius: float
     width: float
@@ -76,28 +76,18 @@ def fit_psf(stamps: Array, sigma: float, x: Array, y: Array, *, free_beta: bool 
     clip : float
         Stars whose rms residual (as a share of their peak) exceeds this many times the median are dropped.
     """
-    from scipy.optimize import least_squares
-
-    start = [math.log(3.0), 0.3 if free_beta else 0.0]
+    size = 2 if free_beta else 1
+    free = np.array([math.log(3.0), 0.3 if free_beta else 0.0])
     for _ in range(3):
-        problem = _Stars(stamps, sigma, x, y)
-        size = len(start) if free_beta else 1
-        low, high = [math.log(0.3), 0.0], [math.log(stamps.shape[-1]), SHALLOWEST]
-        fit = least_squares(
-            lambda free: problem.residuals(np.append(free, start[size:])).ravel(),
-            start[:size],
-            bounds=(low[:size], high[:size]),
-            x_scale=[0.05, 0.05][:size],
-            xtol=1e-5,
-        )
-        start = [*fit.x, *start[size:]]
-        misfit = problem.misfit(np.asarray(start))
+        stars = _Stars(stamps, sigma, x, y)
+        free = stars.fit(free, size)
+        misfit = stars.misfit(free)
         good = misfit <= clip * np.median(misfit)
         if good.all() or good.sum() < 3:
             break
         stamps, x, y = stamps[good], x[good], y[good]
-    beta = 1.0 / start[1] if start[1] > GAUSSIAN else math.inf
-    return PsfFit(math.exp(start[0]), beta, len(stamps))
+    beta = 1.0 / float(free[1]) if free[1] > GAUSSIAN else math.inf
+    return PsfFit(math.exp(free[0]), beta, len(stars.peak))
 
 
 class _Stars:
@@ -117,7 +107,7 @@ class _Stars:
         r2 = self.dy2[:, :, None, :, None] + self.dx2[:, None, :, None, :]
         s = max(slope, 1e-3)
         values = np.exp(-np.log1p(math.expm1(s * math.log(2.0)) * 4.0 * math.exp(-2.0 * log_fwhm) * r2) / s)
-        return (values @ self.shares @ self.shares / 4.0).reshape(len(values), -1)
+        return np.asarray(values @ self.shares @ self.shares / 4.0).reshape(len(values), -1)
 
     def residuals(self, free: Array) -> Array:
         """Weighted residuals (N, pixel) after fitting each star's flux and sky."""
@@ -128,6 +118,20 @@ class _Stars:
         flux, sky = (md * one - m1 * d1) / determinant, (mm * d1 - m1 * md) / determinant
         return np.asarray(w * (self.values - flux[:, None] * model - sky[:, None]))
 
+    def fit(self, start: Array, size: int) -> Array:
+        """Log FWHM and 1/beta of least squares; the first `size` of them are free."""
+        from scipy.optimize import least_squares
+
+        low, high = [math.log(0.3), 0.0], [math.log(self.dx2.shape[1]), SHALLOWEST]
+        fit = least_squares(
+            lambda free: self.residuals(np.append(free, start[size:])).ravel(),
+            start[:size],
+            bounds=(low[:size], high[:size]),
+            x_scale=[0.05] * size,
+            xtol=1e-5,
+        )
+        return np.append(fit.x, start[size:])
+
     def misfit(self, free: Array) -> Array:
         """Rms residual of each star, in units of its expected error."""
-        return np.sqrt((self.residuals(free) ** 2).sum(axis=1) / self.seen.sum(axis=1))
+        return np.asarray(np.sqrt((self.residuals(free) ** 2).sum(axis=1) / self.seen.sum(axis=1)))

@@ -23,7 +23,9 @@ __all__ = ["calibrate", "measured_galaxies"]
 Array = NDArray[np.float64]
 PerBand = float | Sequence[float] | Mapping[str, float]
 MOST_STARS, FEWEST_STARS, STAR_SNR, COMPACT_SNR = 60, 5, 30.0, 10.0
-PHOTON_LIMIT = 1.5  # a measured gain may fall short of the sky's photon limit by this factor before the sky is a pedestal
+PHOTON_LIMIT = (
+    1.5  # a measured gain may fall short of the sky's photon limit by this factor before the sky is a pedestal
+)
 
 
 def calibrate(
@@ -89,28 +91,29 @@ def calibrate(
     return Survey(name=name, pixel_scale=scale, bands=tuple(measured), unit=unit, references=references)
 
 
-def _per_band(name: str, given: Any, images: Any, bands: tuple[str, ...]) -> dict[str, float]:
-    """`given`, or the attribute or band coordinate `name` of the images, as one float a band; NaN where unknown."""
+def _per_band(name: str, given: PerBand | None, images: Any, bands: tuple[str, ...]) -> dict[str, float]:
+    """`given`, or the attribute or coordinate `name` of the images, as one float for each of `bands`; NaN if unknown."""
+    names = bands
     if given is None:
         coordinates = getattr(images, "coords", {})
-        attributes = getattr(images, "attrs", {})
-        given = attributes.get(name, attributes.get(name + "s"))
-        if name in coordinates:
-            names = [str(band) for band in np.atleast_1d(coordinates["band"].values)]
-            given = dict(zip(names, np.atleast_1d(coordinates[name].values), strict=True))
-    if given is None:
-        return dict.fromkeys(bands, math.nan)
+        given = coordinates[name].values if name in coordinates else getattr(images, "attrs", {}).get(name, math.nan)
+        names = (
+            tuple(str(band) for band in np.atleast_1d(coordinates["band"].values)) if "band" in coordinates else bands
+        )
     if isinstance(given, Mapping):
         for band in given:
-            one_of(f"band of {name}", band, bands)
+            one_of(f"band of {name}", band, names)
         return {band: float(given.get(band, math.nan)) for band in bands}
     values = np.atleast_1d(np.asarray(given, dtype=np.float64))
-    if len(values) not in (1, len(bands)):
-        raise ValueError(f"{name} has {len(values)} values for {len(bands)} bands")
-    return dict(zip(bands, np.broadcast_to(values, len(bands)).tolist(), strict=True))
+    if len(values) not in (1, len(names)):
+        raise ValueError(f"{name} has {len(values)} values for {len(names)} bands")
+    values = np.broadcast_to(values, len(names))
+    return {band: float(values[names.index(band)]) for band in bands}
 
 
-def _noise(frames: Frames, index: int, blank: NDArray[np.bool_], gain: float, references: dict[str, str]) -> dict[str, Any]:
+def _noise(
+    frames: Frames, index: int, blank: NDArray[np.bool_], gain: float, references: dict[str, str]
+) -> dict[str, Any]:
     """Sky, rms, autocorrelation and electrons per unit of one band, as arguments of `Band`."""
     band, data = frames.names[index], frames.data[index]
     empty = blank & ~frames.missing[index]
@@ -130,12 +133,12 @@ def _noise(frames: Frames, index: int, blank: NDArray[np.bool_], gain: float, re
     sky, gain, sigma, note = _sky(level, gain, sigma, how == "given")
     references[f"{band}.background"] = f"{int(empty.sum())} blank pixels; level {level:.6g} {note}"
     references[f"{band}.electrons_per_unit"] = how
-    return dict(
-        background_sigma=sigma,
-        sky=sky,
-        electrons_per_unit=gain,
-        autocorrelation=tuple(tuple(float(value) for value in row) for row in acf),
-    )
+    return {
+        "background_sigma": sigma,
+        "sky": sky,
+        "electrons_per_unit": gain,
+        "autocorrelation": tuple(tuple(float(value) for value in row) for row in acf),
+    }
 
 
 def _sky(level: float, gain: float, sigma: float, fixed: bool) -> tuple[float, float, float, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Any
@@ -21,7 +22,6 @@ EDGE, SATURATED, BLENDED, STAR = 1, 2, 4, 8
 KRON_FACTOR, KRON_REACH, SMALLEST_APERTURE = 2.5, 6.0, 3.0  # Kron (1980) apertures as SExtractor has them; last [pixel]
 GROWTH = 20  # ellipses of a growth curve
 CLIPPED_PIXELS = 10  # pixels at exactly the highest value of a band that make it a clipping level
-BRIGHT_SNR = 500.0  # sources whose halo reaches far
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +117,7 @@ def measure(
     good = np.isfinite(objects["a"]) & np.isfinite(objects["b"]) & (objects["b"] > 0) & np.isfinite(objects["theta"])
     if not good.any():
         raise ValueError(f"the images have no sources above {threshold:g} rms of their background")
-    columns = _photometry(frames, objects[good], 1 + np.flatnonzero(good), segments)
+    columns = _photometry(frames, objects[good], 1 + np.flatnonzero(good).astype(np.int64), segments)
     keep = np.isfinite(columns["radius"]) & (columns["snr"] > 0)
     if not keep.any():
         raise ValueError(f"the images have no sources above {threshold:g} rms of their background")
@@ -125,7 +125,7 @@ def measure(
     return sources, segments
 
 
-def _photometry(frames: Frames, objects: Any, ids: Array, segments: NDArray[np.int32]) -> dict[str, Any]:
+def _photometry(frames: Frames, objects: Any, ids: NDArray[np.int64], segments: NDArray[np.int32]) -> dict[str, Any]:
     """Columns of `Sources` for SEP's `objects`, which own the pixels `ids` of `segments`."""
     import sep
 
@@ -141,12 +141,11 @@ def _photometry(frames: Frames, objects: Any, ids: Array, segments: NDArray[np.i
     error = error * _clumping(frames.detection, segments == 0)
     radii = _growth_radii(frames.detection, (x, y, a, b, theta, scale), own)
     flux, flux_err = _band_fluxes(frames, (x, y, a, b, theta, scale), own)
-    peak = _peaks(frames.data, segments)[ids]
-    columns: dict[str, Any] = dict(x=x, y=y, flux=flux, flux_err=flux_err, peak=peak, a=a, b=b, theta=theta)
-    columns |= dict(zip(("radius20", "radius", "radius80"), radii.T, strict=True))
     modulus = (a - b) / (a + b)
-    columns |= dict(e1=modulus * np.cos(2 * theta), e2=modulus * np.sin(2 * theta))
-    columns |= dict(aperture=scale * np.sqrt(a * b), snr=total / error)
+    columns: dict[str, Any] = {"x": x, "y": y, "flux": flux, "flux_err": flux_err, "a": a, "b": b, "theta": theta}
+    columns |= dict(zip(("radius20", "radius", "radius80"), radii.T, strict=True))
+    columns |= {"e1": modulus * np.cos(2 * theta), "e2": modulus * np.sin(2 * theta), "snr": total / error}
+    columns |= {"peak": _peaks(frames.data, segments)[ids], "aperture": scale * np.sqrt(a * b)}
     columns["radius"] = np.where((total > 0) & (columns["radius"] > 0), columns["radius"], np.nan)
     columns["flags"] = _flags(frames, objects, ids, segments, columns)
     return columns
@@ -189,7 +188,7 @@ def _clumping(image: NDArray[np.float32], blank: NDArray[np.bool_], side: int = 
         return 1.0
     cells = cells[empty]
     means = cells.mean(axis=(1, 2), dtype=np.float64)
-    white = float(np.median(cells.var(axis=(1, 2), dtype=np.float64))) ** 0.5 / side
+    white = math.sqrt(float(np.median(cells.var(axis=(1, 2), dtype=np.float64)))) / side
     return max(1.0, 1.4826 * float(np.median(np.abs(means - np.median(means)))) / max(white, 1e-300))
 
 
@@ -202,7 +201,9 @@ def _peaks(data: NDArray[np.float32], segments: NDArray[np.int32]) -> Array:
     return peaks
 
 
-def _flags(frames: Frames, objects: Any, ids: Array, segments: NDArray[np.int32], columns: dict[str, Any]) -> Any:
+def _flags(
+    frames: Frames, objects: Any, ids: NDArray[np.int64], segments: NDArray[np.int32], columns: dict[str, Any]
+) -> Any:
     """Flags (N,) as `Sources` has them."""
     import sep
 

@@ -48,8 +48,8 @@ LABELS: dict[str, Label] = {
     **_PER_LIGHT,
     **_LENSING,
     **{
-        f"{owner}_{name}": Label(label.unit, f"{owner} light: {label.long_name}", label.low, label.high)
-        for owner in ("light", "source", "neighbour")
+        f"{owner}_{name}": Label(label.unit, f"{title}: {label.long_name}", label.low, label.high)
+        for owner, title in (("light", "lens light"), ("source", "source"), ("neighbour", "neighbour"))
         for name, label in _PER_LIGHT.items()
     },
 }

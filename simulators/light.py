@@ -33,8 +33,8 @@ def sersic_b(n: ArrayLike) -> NDArray[np.float64]:
 def sersic_table() -> NDArray[np.float64]:
     """Fourier transforms of unit Sersic profiles, shape (rows, nodes).
 
-    Rows are uniform in log n over [0.3, 8] with one guard row at either end, nodes uniform in t = k / (1 + k) with k in units of
-    1/radius. Each row is a Hankel transform by FFTLog (Hamilton 2000, MNRAS 312, 257).
+    Rows are uniform in log n over [0.3, 8] with one guard row at either end, nodes uniform in t = k / (1 + k) with k
+    in units of 1/radius. Each row is a Hankel transform by FFTLog (Hamilton 2000, MNRAS 312, 257).
     """
     from scipy.fft import fht, fhtoffset
     from scipy.interpolate import CubicSpline
@@ -139,7 +139,9 @@ class Sersic:
         return np.log(np.asarray(self.n) / N_MIN) / math.log(N_MAX / N_MIN) * (TABLE_ROWS - 3) + 1.0
 
     def transform(self, kx: ArrayLike, ky: ArrayLike) -> NDArray[np.float64]:
-        """Fourier transform about the profile's own centre on the grid kx (P,), ky (Q,) [rad/arcsec], shape (N, P, Q)."""
+        """Fourier transform about the profile's own centre on the grid kx (P,), ky (Q,) [rad/arcsec], shape (N, P,
+        Q).
+        """
         kx, ky = np.atleast_1d(np.asarray(kx, np.float64)), np.atleast_1d(np.asarray(ky, np.float64))
         row = np.empty(TABLE_NODES)
         modes = np.empty((len(self), len(kx), len(ky)))

@@ -1,4 +1,6 @@
-"""Unlabelled company: galaxies that happen to lie in an object's stamp, drawn and kept in the truth like everything else."""
+"""Unlabelled company: galaxies that happen to lie in an object's stamp, drawn and kept in the truth like everything
+else.
+"""
 
 from __future__ import annotations
 

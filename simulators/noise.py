@@ -55,14 +55,19 @@ def variance_map(expected: ArrayLike, bands: Sequence[Band]) -> NDArray[np.float
 
 
 def add_noise(
-    expected: ArrayLike, bands: Sequence[Band], seed: int, sample_ids: ArrayLike
+    expected: ArrayLike,
+    bands: Sequence[Band],
+    seed: int,
+    sample_ids: ArrayLike,
+    mixing: NDArray[np.float64] | None = None,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Observe an expected image.
 
     Counts are Poisson((max(expected, 0) + sky) electrons_per_unit), divided by electrons_per_unit, less the sky; the
     negative part of `expected` stays as it is. The Gaussian rest of the background is correlated so that the whole
     background has the band's autocorrelation. What is off (infinite electrons_per_unit, background_sigma = 0) changes
-    nothing, bit for bit. The numbers of a band depend on seed, sample id and the band's name alone.
+    nothing, bit for bit. The numbers of a band depend on seed, sample id and the band's name alone, unless `mixing` makes
+    bands share noise.
 
     Parameters
     ----------
@@ -74,6 +79,8 @@ def add_noise(
         Seed of the run.
     sample_ids : array of int (samples,)
         Keys of the samples' random numbers.
+    mixing : array (bands, bands), optional
+        Rows of unit length that mix independent backgrounds (`Survey.noise_mixing`).
 
     Returns
     -------
@@ -93,8 +100,15 @@ def add_noise(
     variance = variance_map(image, bands)
     for index, band in enumerate(bands):
         _add_photon_noise(image, index, band, seed, samples)
-        _add_background(image, index, band, seed, samples)
+        for other, share in enumerate(_shares(mixing, index, len(bands))):
+            if share:
+                _add_background(image, index, band, share, f"noise.background.{bands[other].name}", seed, samples)
     return image, variance
+
+
+def _shares(mixing: NDArray[np.float64] | None, index: int, bands: int) -> NDArray[np.float64]:
+    """What each band's own field contributes to the background of band `index`."""
+    return np.eye(bands)[index] if mixing is None else mixing[index]
 
 
 @lru_cache(maxsize=256)
@@ -159,10 +173,18 @@ def _add_photon_noise(
     run(photon_pair, jobs, keys, samples, index, band.electrons_per_unit, band.sky, flat)
 
 
-def _add_background(image: NDArray[np.float32], index: int, band: Band, seed: int, samples: NDArray[np.uint64]) -> None:
-    weights = noise_filter(band)
+def _add_background(
+    image: NDArray[np.float32],
+    index: int,
+    band: Band,
+    share: float,
+    effect: str,
+    seed: int,
+    samples: NDArray[np.uint64],
+) -> None:
+    weights = noise_filter(band) * share
     if weights.size and image.size:
-        keys = round_keys(seed, f"noise.background.{band.name}")
+        keys = round_keys(seed, effect)
         padded = np.pad(weights, ((0, 0), (0, -len(weights) % 4))).astype(np.float32)
         run(background_pair, image[:, index].size // _SHARE, keys, samples, index, padded, image)
 

@@ -69,7 +69,9 @@ class Gaussian(PSF):
 
 @dataclass(frozen=True)
 class Moffat(PSF):
-    """Moffat (1969) PSF, I(r) proportional to (1 + (r/alpha)^2)^-beta, of a given `fwhm` [arcsec] and slope `beta` > 1."""
+    """Moffat (1969) PSF, I(r) proportional to (1 + (r/alpha)^2)^-beta, of a given `fwhm` [arcsec] and slope `beta` >
+    1.
+    """
 
     fwhm: float
     beta: float = 3.5
@@ -113,9 +115,9 @@ def separable_operators(
 ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
     """PSF and pixel response as a sum of column times row operators from fine cells to pixels.
 
-    The PSF, tabulated on an eight times finer grid over the padding, is split by its singular value decomposition; each singular
-    vector is integrated over the pixel exactly (spline). The pixel sum of a fine image f (surface brightness) is
-    ``sum_k R_k^T f C_k``.
+    The PSF, tabulated on an eight times finer grid over the padding, is split by its singular value decomposition;
+    each singular vector is integrated over the pixel exactly (spline). The pixel sum of a fine image f (surface
+    brightness) is ``sum_k R_k^T f C_k``.
 
     Returns
     -------

@@ -11,7 +11,9 @@ Array = NDArray[np.float64]
 
 
 def shape_matrix(g1: Array, g2: Array) -> Array:
-    """Area-preserving matrices [[1+g1, g2], [g2, 1-g1]] / sqrt(1-|g|^2), shape (..., 2, 2) (Bernstein & Jarvis 2002)."""
+    """Area-preserving matrices [[1+g1, g2], [g2, 1-g1]] / sqrt(1-|g|^2), shape (..., 2, 2) (Bernstein & Jarvis
+    2002).
+    """
     norm = 1.0 / np.sqrt(1.0 - g1**2 - g2**2)
     return np.stack([np.stack([1.0 + g1, g2], -1), np.stack([g2, 1.0 - g1], -1)], -2) * norm[..., None, None]
 

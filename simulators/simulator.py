@@ -42,7 +42,8 @@ class Simulator(ABC):
     size : int
         Pixels along a side of the stamp.
     population : str, Population, Rows or a sequence of these, optional
-        Where labels come from; later entries override the labels of earlier ones. The simulator's own default is always underneath.
+        Where labels come from; later entries override the labels of earlier ones. The simulator's own default is
+        always underneath.
     psf : PSF or sequence of PSF, optional
         Overrides the survey's PSF, for all bands or one per band.
     pixel_scale : float, optional
@@ -129,7 +130,8 @@ class Simulator(ABC):
 
         Parameters
         ----------
-        truth : Dataset from `draw`, or any mapping of the label names to numbers or arrays (sample[, component][, band])
+        truth : Dataset from `draw`, or any mapping of the label names to numbers or arrays (sample[, component][,
+        band])
 
         Raises
         ------
@@ -143,7 +145,7 @@ class Simulator(ABC):
     def observe(self, clean: xr.Dataset, seed: int) -> xr.Dataset:
         """Add noise to an expected image: `image`, `variance`, `mask` and the expected image as `clean`."""
         ids = sample_ids_of(clean, clean.sizes["sample"])
-        image, variance = add_noise(clean["image"].values, self._survey.bands, seed, ids)
+        image, variance = add_noise(clean["image"].values, self._survey.bands, seed, ids, self._survey.noise_mixing)
         expected = clean["image"].values
         mask = np.zeros(image.shape, dtype=np.uint8)
         planes = {"image": image, "variance": variance, "mask": mask, "clean": expected}
@@ -156,8 +158,8 @@ class Simulator(ABC):
     def tangent(self, truth: xr.Dataset | Mapping[str, ArrayLike], labels: Iterable[str] | None = None) -> xr.DataArray:
         """Derivatives of the expected image by each continuous label, dims (sample, label, band, y, x).
 
-        Central differences of the float64 renderer. A flux label gives one tangent per band, named ``flux_r``; a label with
-        components one per component, named ``source_x_0``.
+        Central differences of the float64 renderer. A flux label gives one tangent per band, named ``flux_r``; a
+        label with components one per component, named ``source_x_0``.
         """
         names = tuple(labels) if labels is not None else self.labels
         for name in names:
@@ -215,7 +217,9 @@ class Simulator(ABC):
         return samples(labels, self._shapes, ids, self._survey, planes, attrs)
 
     def _expected(self, labels: dict[str, Array], label: str | None = None) -> Array:
-        """Expected images, shape (S, B, size, size) float64, of checked labels: all parts, or those that `label` moves."""
+        """Expected images, shape (S, B, size, size) float64, of checked labels: all parts, or those that `label`
+        moves.
+        """
         out = np.zeros((len(labels[self.labels[0]]), len(self._psfs), self.size, self.size))
         for part, names in self.parts.items():
             if label is None or label in names:

@@ -33,8 +33,8 @@ def _light(labels: dict[str, Array], owner: str, component: int | None = None) -
 class StrongLens(Simulator):
     """One galaxy-scale strong lens per stamp.
 
-    Labels: mass ``theta_E gamma lens_e1 lens_e2 lens_x lens_y``, external shear ``shear_g1 shear_g2``, lens light ``light_*`` and sources
-    ``source_*`` (each flux per band; sources may have a ``component`` dimension).
+    Labels: mass ``theta_E gamma lens_e1 lens_e2 lens_x lens_y``, external shear ``shear_g1 shear_g2``, lens light
+    ``light_*`` and sources ``source_*`` (each flux per band; sources may have a ``component`` dimension).
     """
 
     labels: ClassVar[tuple[str, ...]] = (
@@ -51,7 +51,9 @@ class StrongLens(Simulator):
     # Wide steps: rays that fall on a source's cusp make the image a little rough in everything that moves it.
     steps: ClassVar[dict[str, float]] = {
         **dict.fromkeys(("lens_e1", "lens_e2", "shear_g1", "shear_g2", "gamma"), 2e-3),
-        **{"theta_E": -2e-3, "lens_x": 2e-2, "lens_y": 2e-2},
+        "theta_E": -2e-3,
+        "lens_x": 2e-2,
+        "lens_y": 2e-2,
         **{f"{owner}_{name}": step for owner in ("light", "source") for name, step in _STEPS.items()},
     }
     default_population: ClassVar[str] = "galaxy-galaxy"

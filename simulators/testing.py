@@ -1,4 +1,6 @@
-"""Contract checks that every stamp simulator must pass, ours and third-party ones: each raises AssertionError with the reason."""
+"""Contract checks that every stamp simulator must pass, ours and third-party ones: each raises AssertionError with
+the reason.
+"""
 
 from __future__ import annotations
 

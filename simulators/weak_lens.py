@@ -23,8 +23,9 @@ Array = NDArray[np.float64]
 class WeakLens(Simulator):
     """One galaxy per stamp, weakly lensed.
 
-    Labels: ``flux`` (per band), ``radius``, ``n``, ``e1``, ``e2`` of the unlensed galaxy; ``x``, ``y`` of its lensed centre; reduced shear
-    ``g1``, ``g2`` and convergence ``kappa``, applied as GalSim's ``lens(g1, g2, mu)`` with mu = 1 / ((1-kappa)^2 (1-|g|^2)).
+    Labels: ``flux`` (per band), ``radius``, ``n``, ``e1``, ``e2`` of the unlensed galaxy; ``x``, ``y`` of its lensed
+    centre; reduced shear ``g1``, ``g2`` and convergence ``kappa``, applied as GalSim's ``lens(g1, g2, mu)`` with mu =
+    1 / ((1-kappa)^2 (1-|g|^2)).
     """
 
     labels: ClassVar[tuple[str, ...]] = ("flux", "radius", "n", "e1", "e2", "x", "y", "g1", "g2", "kappa")
@@ -32,7 +33,11 @@ class WeakLens(Simulator):
     parts: ClassVar[dict[str, tuple[str, ...]]] = {"galaxy": labels}
     steps: ClassVar[dict[str, float]] = {
         **dict.fromkeys(("e1", "e2", "g1", "g2", "kappa"), 1e-4),
-        **{"flux": -1e-2, "radius": -1e-3, "n": -1e-3, "x": 1e-3, "y": 1e-3},
+        "flux": -1e-2,
+        "radius": -1e-3,
+        "n": -1e-3,
+        "x": 1e-3,
+        "y": 1e-3,
     }
     default_population: ClassVar[str] = "weak-lensing"
 

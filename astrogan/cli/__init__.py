@@ -64,6 +64,69 @@ def demo(
     console.print(f"{steps.seconds:.0f} s in all", highlight=False)
 
 
+train_app = typer.Typer(help="Train a model on real sky.", no_args_is_help=True)
+app.add_typer(train_app, name="train")
+
+
+@train_app.command("refiner")
+def train_refiner(
+    out: Annotated[Path, typer.Option(help="Weights to write, ending in .safetensors; the card goes beside them.")],
+    real: Real = "hubble",
+    bands: Bands = None,
+    pixel_scale: PixelScale = None,
+    galaxies: Annotated[int, typer.Option(help="Simulated galaxies to train on.")] = 2000,
+    size: Annotated[int, typer.Option(help="Side of the stamps [pixel].")] = 32,
+    minutes: Annotated[float, typer.Option(help="Minutes of training.")] = 10.0,
+    start: Annotated[Path | None, typer.Option(help="Weights to start from; random ones by default.")] = None,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+) -> None:
+    """Train a refiner on the galaxies of real images; a strip at high x is never looked at."""
+    from rich.console import Console
+
+    from astrogan.cli.progress import Steps
+    from astrogan.cli.train import TrainSettings, run_training
+
+    settings = TrainSettings(
+        out=out,
+        real=real,
+        bands=bands,
+        pixel_scale=pixel_scale,
+        galaxies=galaxies,
+        size=size,
+        minutes=minutes,
+        start=start,
+        seed=seed,
+        overwrite=overwrite,
+    )
+    run_training(settings, Steps(Console()))
+
+
+@app.command()
+def info(path: Annotated[Path, typer.Argument(help="A sample store (.h5) or a model (.safetensors).")]) -> None:
+    """Say what is in a file of samples or a model."""
+    from rich.console import Console
+
+    from astrogan.cli.info import describe
+
+    Console().print(describe(path), markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command()
+def export(
+    store: Annotated[Path, typer.Argument(help="A sample store (.h5).")],
+    out: Annotated[Path, typer.Argument(help="The FITS file to write.")],
+    overwrite: Overwrite = False,
+) -> None:
+    """Write a sample store as FITS: image cubes and the table of labels."""
+    from astrogan.dataset import read_samples
+    from astrogan.dataset.files import check_target
+    from astrogan.export import to_fits
+
+    check_target(out, overwrite)
+    to_fits(read_samples(store), out, overwrite=overwrite)
+
+
 def main() -> None:
     """Run the command line; what went wrong is one line on stderr and exit code 1."""
     try:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from astrogan.cli.progress import Step, Steps
 from astrogan.cli.sky import Sky, lens_simulator, read_sky, weak_simulator
+from astrogan.cli.work import simulate, train
 from catalogs.checks import within
 
 if TYPE_CHECKING:
@@ -22,11 +23,8 @@ if TYPE_CHECKING:
 
     from astrogan.models import Refiner
     from astrogan.validation import Report
-    from simulators.simulator import Simulator
 
 __all__ = ["DemoSettings", "run_demo"]
-
-CHUNK = 250
 
 
 @dataclass(frozen=True)
@@ -82,13 +80,27 @@ def run_demo(settings: DemoSettings, steps: Steps) -> tuple[Path, Report]:
         with steps.step("Real sky: detect, cut out, calibrate") as step:
             sky = read_sky(settings.real, settings.size, settings.bands, settings.pixel_scale)
             step.done(f"{len(sky.training)} + {len(sky.held_out)} stamps in {', '.join(sky.survey.band_names)}")
-        weak, weak_tangents = _simulate(weak_simulator(sky, settings.size), settings.galaxies, settings, steps)
-        strong, strong_tangents = _simulate(lens_simulator(sky, settings.lens_size), settings.lenses, settings, steps)
-        refiner = _train(sky, weak, weak_tangents, settings, steps, folder)
+        weak, weak_tangents = simulate(weak_simulator(sky, settings.size), settings.galaxies, settings.seed, steps)
+        strong, strong_tangents = simulate(
+            lens_simulator(sky, settings.lens_size), settings.lenses, settings.seed, steps
+        )
+        half = slice(0, settings.galaxies // 2)
+        lesson = weak.isel(sample=half), weak_tangents.isel(sample=half)
+        refiner = train(sky, lesson, start_from(sky), settings.minutes, settings.seed, steps, folder / "training")
+        refiner.save(folder / "refiner.safetensors")
         galaxies = _refine(refiner, weak, weak_tangents, settings, steps)
         lenses = _refine(refiner, strong, strong_tangents, settings, steps)
         report = _write(sky, galaxies, lenses, refiner, settings, steps, folder)
     return settings.out, report
+
+
+def start_from(sky: Sky) -> Refiner:
+    """The shipped refiner, or a new one for another number of bands."""
+    from astrogan.models import Refiner, RefinerConfig, shipped_weights
+
+    refiner = Refiner.load(shipped_weights())
+    bands = len(sky.survey.bands)
+    return refiner if refiner.config.bands == bands else Refiner(RefinerConfig(bands=bands))
 
 
 @contextmanager
@@ -111,76 +123,7 @@ def whole_folder(out: Path, overwrite: bool) -> Iterator[Path]:
         shutil.rmtree(part, ignore_errors=True)
 
 
-def _simulate(
-    simulator: Simulator, count: int, settings: DemoSettings, steps: Steps
-) -> tuple[xr.Dataset, xr.DataArray]:
-    """Samples and their tangents, in chunks that tell how far they are."""
-    import xarray as xr
-
-    name = type(simulator).__name__
-    images, tangents = [], []
-    with steps.step(f"Simulate {count} {name} samples") as step:
-        begun = steps.seconds
-        for start in range(0, count, CHUNK):
-            images.append(simulator.simulate(min(CHUNK, count - start), settings.seed, start))
-            step.advance((start + CHUNK) / count)
-        rate = count / (steps.seconds - begun)
-        step.done(f"{rate:.0f} samples/s, compilation included")
-    with steps.step(f"Differentiate {count} {name} samples by their labels") as step:
-        for index, part in enumerate(images):
-            tangents.append(simulator.tangent(part))
-            step.advance((index + 1) / len(images))
-        step.done(f"{tangents[0].sizes['label']} tangents each")
-    return xr.concat(images, "sample", data_vars="minimal"), xr.concat(tangents, "sample")
-
-
-def _train(
-    sky: Sky, samples: xr.Dataset, tangents: xr.DataArray, settings: DemoSettings, steps: Steps, folder: Path
-) -> Refiner:
-    """Train on from the shipped weights (or afresh for another number of bands), on the first half of the samples."""
-    import torch
-
-    from astrogan.models import Refiner, RefinerConfig, RefinerTraining, as_stamps, shipped_weights, train_refiner
-    from astrogan.training import Budget
-
-    with steps.step("Train the refiner") as step:
-        refiner = Refiner.load(shipped_weights())
-        bands = len(sky.survey.bands)
-        if refiner.config.bands != bands:
-            refiner = Refiner(RefinerConfig(bands=bands))
-        half = slice(0, samples.sizes["sample"] // 2)
-        stamps = as_stamps(samples.isel(sample=half), tangents.isel(sample=half))
-        training = RefinerTraining(Budget(seconds=60.0 * settings.minutes), seed=settings.seed)
-
-        def tell(fraction: float, scalars: dict[str, float]) -> None:
-            step.advance(fraction, f"critic {scalars['critic']:.3f}  change {scalars['change']:.3f} sigma")
-
-        trained, summary = train_refiner(
-            refiner, stamps, torch.from_numpy(sky.training), training, folder=folder / "training", on_progress=tell
-        )
-        trained.card = _card(refiner, sky, settings, summary)
-        trained.save(folder / "refiner.safetensors")
-        step.done(f"{summary['images']} images, {summary['images_per_second']:.0f}/s")
-    return trained
-
-
-def _card(refiner: Refiner, sky: Sky, settings: DemoSettings, summary: dict[str, Any]) -> dict[str, Any]:
-    from hashlib import sha256
-
-    return {
-        "name": f"refiner trained on {sky.source}",
-        "started_from": refiner.card.get("name", "random weights"),
-        "bands": list(sky.survey.band_names),
-        "training": {key: summary[key] for key in ("images", "seconds", "steps")},
-        "seed": settings.seed,
-        "real_stamps": {"count": len(sky.training), "sha256": sha256(sky.training.tobytes()).hexdigest()},
-        "licence": "that of the images it was trained on",
-    }
-
-
-def _refine(
-    refiner: Refiner, raw: xr.Dataset, tangents: xr.DataArray, settings: DemoSettings, steps: Steps
-) -> Made:
+def _refine(refiner: Refiner, raw: xr.Dataset, tangents: xr.DataArray, settings: DemoSettings, steps: Steps) -> Made:
     """Refine with the label-safe projection, and without it as the control that must fail."""
     with steps.step(f"Refine {raw.sizes['sample']} {raw.attrs['simulator']} samples"):
         refined = refiner.apply(raw, tangents, seed=settings.seed)
@@ -234,7 +177,9 @@ def _content(
     control = galaxies.control[judged]
     drift = label_drift(raw, refined, tangents.values, variance, names, control=control)
     moments = moment_drift(raw, refined, control=control)
-    step.done("; ".join(f"{a.classifier} {a.accuracy:.3f} -> {b.accuracy:.3f}" for a, b in zip(*scores[:2], strict=True)))
+    step.done(
+        "; ".join(f"{a.classifier} {a.accuracy:.3f} -> {b.accuracy:.3f}" for a, b in zip(*scores[:2], strict=True))
+    )
     return ReportContent(
         title=f"astrogan demo on {sky.source}",
         survey=sky.survey,

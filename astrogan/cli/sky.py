@@ -21,6 +21,7 @@ __all__ = ["HUBBLE", "Sky", "lens_simulator", "read_sky", "weak_simulator"]
 HUBBLE = "hubble"
 SNR = 20.0  # of a galaxy that gets a stamp
 FAINT_SNR = 7.0  # of a galaxy that counts as a neighbour
+HUBBLE_LICENCE = "public domain (NASA, ESA; the Hubble eXtreme Deep Field that scikit-image ships)"
 PREFERRED = ("g", "r", "i")
 
 
@@ -40,6 +41,8 @@ class Sky:
         Labels of the galaxies with stamps, and of all down to the neighbours' depth.
     density : float
         Neighbours per square arcsec.
+    licence : str
+        Under which the images may be used.
     """
 
     source: str
@@ -49,10 +52,13 @@ class Sky:
     galaxies: Rows
     neighbours: Rows
     density: float
+    licence: str
 
 
 def read_images(real: str, bands: str | None) -> xr.DataArray:
-    """The Hubble field for ``"hubble"``, else the user's images; of more than three bands g, r, i or the first three."""
+    """The Hubble field for ``"hubble"``, else the user's images; of more than three bands g, r, i or the first
+    three.
+    """
     from astrogan.dataset import hubble_deep_field
     from astrogan.dataset import read_images as read
 
@@ -84,7 +90,9 @@ def read_sky(real: str, size: int, bands: str | None = None, pixel_scale: float 
     stamps, kept = cut_out(images, chosen.x, chosen.y, size)
     chosen = chosen[kept]
     if len(chosen) < 200:
-        raise ValueError(f"{real}: {len(chosen)} galaxies above SNR {SNR:g}; at least 200 are needed to train and to judge")
+        raise ValueError(
+            f"{real}: {len(chosen)} galaxies above SNR {SNR:g}; at least 200 are needed to train and to judge"
+        )
     training, held_out = split_by_position(chosen.x, size, held_out=0.4)
     sigma = np.array([band.background_sigma for band in survey.bands], dtype=np.float32)[:, None, None]
     faint = measured_galaxies(sources, survey, snr=FAINT_SNR)
@@ -97,6 +105,7 @@ def read_sky(real: str, size: int, bands: str | None = None, pixel_scale: float 
         galaxies=Rows(measured_galaxies(chosen[training], survey, snr=SNR)),
         neighbours=Rows(faint),
         density=len(faint["radius"]) / area,
+        licence=HUBBLE_LICENCE if real == HUBBLE else "that of the images it was trained on",
     )
 
 

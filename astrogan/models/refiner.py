@@ -9,7 +9,6 @@ In units of each band's background rms, with u = asinh(x):
 from __future__ import annotations
 
 import dataclasses
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -111,8 +110,8 @@ class Refiner:
         samples : Dataset
             With `image` and `variance`, as from a simulator.
         tangents : DataArray (sample, label, band, y, x), optional
-            From the simulator's `tangent`. Least-squares labels are kept to first order with them; adaptive moments (flux, centroid,
-            size, shape in each band) are kept exactly with or without.
+            From the simulator's `tangent`. Least-squares labels are kept to first order with them; adaptive moments
+            (flux, centroid, size, shape in each band) are kept exactly with or without.
         seed : int
             Key of the noise that the network takes in.
         label_safe : bool
@@ -169,8 +168,3 @@ def shipped_weights(name: str = "refiner-hubble") -> Path:
     folder = Path(__file__).parent / "weights"
     names = sorted(file.stem for file in folder.glob("*.safetensors"))
     return folder / f"{one_of('shipped model', name, names)}.safetensors"
-
-
-def describe(refiner: Refiner) -> str:
-    """The model card as indented JSON."""
-    return json.dumps(refiner.card, indent=2)

@@ -11,8 +11,7 @@ from torch import Tensor
 
 from astrogan.networks.label_safe import constraint_basis, moment_templates
 from catalogs import Survey
-from simulators import adaptive_moments
-from simulators import streams
+from simulators import adaptive_moments, streams
 
 if TYPE_CHECKING:
     import xarray as xr

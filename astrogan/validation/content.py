@@ -187,7 +187,7 @@ def _survey(survey: Survey) -> dict[str, Any]:
             "background_sigma": band.background_sigma,
             "acf_lag1": band.acf[len(band.acf) // 2, len(band.acf) // 2 + 1] if len(band.acf) > 1 else 0.0,
             "electrons_per_unit": band.electrons_per_unit,
-            "depth": survey.depth(band.name) if band.background_sigma > 0 else np.nan,
+            "depth": survey.depth(band.name) if survey.unit and band.background_sigma > 0 else np.nan,
         }
         for band in survey.bands
     ]

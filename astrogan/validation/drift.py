@@ -11,6 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from astrogan.validation.noise import as_stamps
 from catalogs.checks import one_of
+from simulators.fit import label_shift
+from simulators.labels import LABELS
 
 __all__ = ["Drift", "label_drift", "moment_drift"]
 
@@ -57,9 +59,9 @@ def label_drift(
     tangents : (N, K, C, y, x)
         d image / d label.
     variance : (N, C, y, x)
-        Noise variance of the images.
+        Noise variance of the images; infinity masks a pixel.
     names, units : K of str
-        Label names and units.
+        Label names and units; by default those of `simulators.LABELS`.
     control : (N, C, y, x), optional
         Images that should fail: those with the unprojected residual.
 
@@ -68,37 +70,27 @@ def label_drift(
     ValueError
         If a shape does not match or the variance is not positive.
     """
-    x, y = as_stamps("before", before), as_stamps("after", after)
-    jacobian, var = np.asarray(tangents, dtype=np.float64), np.asarray(variance, dtype=np.float64)
-    units = tuple(units) if units is not None else ("",) * len(names)
-    if not (x.shape == y.shape == var.shape) or jacobian.shape != (len(x), len(names), *x.shape[1:]):
-        raise ValueError(
-            f"shapes do not match: before {x.shape}, after {y.shape}, variance {var.shape}, tangents {jacobian.shape}"
-            f" for {len(names)} names"
-        )
-    if len(units) != len(names) or not (var > 0).all():
-        raise ValueError(f"need one unit per name ({len(names)}) and a variance above 0 everywhere")
-    shift, sigma = _least_squares(y.astype(np.float64) - x, jacobian, var)
+    x = as_stamps("before", before)
+    if units is None:
+        units = tuple(LABELS[name].unit if name in LABELS else "" for name in names)
+    if np.ndim(tangents) != 5 or np.shape(tangents)[1] != len(names) or len(units) != len(names):
+        raise ValueError(f"tangents {np.shape(tangents)}, {len(names)} names and {len(units)} units do not match")
+    shift, sigma = label_shift(_change("after", x, after), tangents, variance)
     wrong = None
     if control is not None:
-        wrong = _least_squares(as_stamps("control", control).astype(np.float64) - x, jacobian, var)[0]
+        wrong = label_shift(_change("control", x, control), tangents, variance)[0]
     return tuple(
         _row(name, unit, shift[:, k], sigma[:, k], None if wrong is None else wrong[:, k])
         for k, (name, unit) in enumerate(zip(names, units, strict=True))
     )
 
 
-def _least_squares(residual: Array, jacobian: Array, variance: Array) -> tuple[Array, Array]:
-    """(J^T W J)^+ J^T W r and the labels' statistical errors, each (N, K); columns scaled to unit length first."""
-    n, k = jacobian.shape[:2]
-    white = (jacobian / np.sqrt(variance)[:, None]).reshape(n, k, -1)
-    length = np.sqrt((white**2).sum(axis=-1))
-    white /= np.where(length > 0, length, 1.0)[..., None]
-    covariance = np.linalg.pinv(white @ white.transpose(0, 2, 1), rcond=1e-10, hermitian=True)
-    inner = (white @ (residual / np.sqrt(variance)).reshape(n, -1, 1))[..., 0]
-    scale = np.where(length > 0, 1.0 / np.where(length > 0, length, 1.0), 0.0)
-    shift = scale * (covariance @ inner[..., None])[..., 0]
-    return shift, scale * np.sqrt(np.maximum(np.diagonal(covariance, axis1=1, axis2=2), 0.0))
+def _change(name: str, before: NDArray[np.float32], after: ArrayLike) -> Array:
+    """`after` - `before` in float64."""
+    images = as_stamps(name, after)
+    if images.shape != before.shape:
+        raise ValueError(f"shapes do not match: before {before.shape}, {name} {images.shape}")
+    return images.astype(np.float64) - before
 
 
 def _row(name: str, unit: str, shift: Array, sigma: Array | None, control: Array | None) -> Drift:

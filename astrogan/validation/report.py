@@ -83,21 +83,22 @@ def build_report(content: ReportContent) -> Report:
     return Report(numbers, _pictures(content, numbers))
 
 
-def write_report(path: str | os.PathLike[str], content: ReportContent | Report) -> Path:
+def write_report(path: str | os.PathLike[str], content: ReportContent | Report) -> Report:
     """Write the page, and beside it a JSON file of the same name with every number.
 
     Each file is replaced as a whole or not at all. The page needs nothing else: no network, no scripts.
 
     Returns
     -------
-    Path
-        Of the page.
+    Report
+        What was written.
     """
     report = content if isinstance(content, Report) else build_report(content)
     page = render(report).encode("utf-8")
     text = json.dumps(report.numbers, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     write_bytes(Path(path).with_suffix(".json"), text.encode("utf-8"))
-    return write_bytes(path, page)
+    write_bytes(path, page)
+    return report
 
 
 def render(report: Report) -> str:

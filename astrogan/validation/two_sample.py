@@ -44,7 +44,7 @@ def two_sample(
     seed: int,
     classifiers: Sequence[str] = CLASSIFIERS,
     folds: int = 2,
-    images: int = 12_000,
+    images: int = 16_000,
     seconds: float | None = None,
 ) -> tuple[TwoSample, ...]:
     """Train each judge on part of both sets, test it on the rest, and so on over `folds`.

@@ -43,7 +43,9 @@ def shear_deflection(x, y, g1, g2):
 
 
 def _epl_field(x, y, lens, out_x, out_y):
-    """out_x, out_y (S, P): deflection of lens (S, 8+) = [theta_E, slope, q, cos, sin, x, y, ..., terms] at x, y (P,)."""
+    """out_x, out_y (S, P): deflection of lens (S, 8+) = [theta_E, slope, q, cos, sin, x, y, ..., terms] at x, y
+    (P,).
+    """
     for s in prange(out_x.shape[0]):
         theta_e, slope, q, cos_pa, sin_pa = lens[s, 0], lens[s, 1], lens[s, 2], lens[s, 3], lens[s, 4]
         terms = int(lens[s, -1])

@@ -31,7 +31,9 @@ def lookup(row, k):
 
 @kernel
 def profile_modes(row, m00, m01, m10, m11, kx, ky, even, odd):
-    """Transform row(|M^T k|) of a profile at (kx, +ky) and (kx, -ky): their sum (at ky = 0 the value) and difference."""
+    """Transform row(|M^T k|) of a profile at (kx, +ky) and (kx, -ky): their sum (at ky = 0 the value) and
+    difference.
+    """
     for i in range(kx.shape[0]):
         for j in range(ky.shape[0]):
             u, v = m00 * kx[i], m01 * kx[i]
@@ -82,8 +84,9 @@ def sum_modes(even, odd, psf, flux, cos_x, sin_x, cos_y, sin_y, real, imag, imag
 def _add_profiles(table, position, shape, flux, x0, y0, kx, ky, psf, cos_x, sin_x, cos_y, sin_y, out):
     """Add one profile per sample to out (S, B, ny, nx).
 
-    table (rows, nodes); position (S,) fractional table row; shape (S, 4) the matrix M (r = M r0) row by row; flux (S, B); x0, y0
-    (S,); kx (Kx,), ky (Ky,) from 0, Ky a multiple of 4; psf (B, Kx, Ky) real; cos_x.. (Kx, nx), cos_y.. (Ky, ny).
+    table (rows, nodes); position (S,) fractional table row; shape (S, 4) the matrix M (r = M r0) row by row; flux (S,
+    B); x0, y0 (S,); kx (Kx,), ky (Ky,) from 0, Ky a multiple of 4; psf (B, Kx, Ky) real; cos_x.. (Kx, nx), cos_y..
+    (Ky, ny).
     """
     for s in prange(flux.shape[0]):
         row = np.empty(table.shape[1])

@@ -47,8 +47,9 @@ def scatter_rows(row, weight, first, last, out):
 def _add_lensed(grid, lens, sources, flux, operators, first, last, out):
     """Add lensed Sersic sources to out (S, B, n, n).
 
-    grid (N,) fine coordinates of both axes [arcsec]; lens (S, 10); sources (S, C, 9); flux (S, C, B); operators (B, K, 2, N, n): PSF
-    and pixel of band b = sum over K of column (0) times row (1) operators; first, last (B, K, N) their non-zero band.
+    grid (N,) fine coordinates of both axes [arcsec]; lens (S, 10); sources (S, C, 9); flux (S, C, B); operators (B,
+    K, 2, N, n): PSF and pixel of band b = sum over K of column (0) times row (1) operators; first, last (B, K, N)
+    their non-zero band.
     """
     for s in prange(flux.shape[0]):
         bands = out.shape[1]

@@ -21,7 +21,9 @@ def psf(request):
 def test_unit_integral(psf):
     far = 2000 * psf.fwhm
     parts = [0, psf.fwhm, 10 * psf.fwhm, 100 * psf.fwhm, far]
-    total = sum(quad(lambda r: 2 * math.pi * r * psf.profile(r), a, b)[0] for a, b in zip(parts, parts[1:], strict=False))
+    total = sum(
+        quad(lambda r: 2 * math.pi * r * psf.profile(r), a, b)[0] for a, b in zip(parts, parts[1:], strict=False)
+    )
     assert total == pytest.approx(1.0, abs=1e-4)
 
 
@@ -70,7 +72,9 @@ def test_separable_operators_are_the_psf_and_the_pixel(psf):
             assert not outside.any()
 
 
-@pytest.mark.parametrize("make", [lambda: Gaussian(0.0), lambda: Gaussian(math.nan), lambda: Moffat(0.7, 1.0), lambda: Moffat(-1.0)])
+@pytest.mark.parametrize(
+    "make", [lambda: Gaussian(0.0), lambda: Gaussian(math.nan), lambda: Moffat(0.7, 1.0), lambda: Moffat(-1.0)]
+)
 def test_bad_values_are_refused(make):
     with pytest.raises(ValueError, match="is outside"):
         make()

@@ -21,7 +21,9 @@ SURVEY = Survey(
         Band("r", psf_fwhm=0.7, psf_beta=3.5, background_sigma=2.0, electrons_per_unit=4.0),
     ),
 )
+SHARED = dataclasses.replace(SURVEY, band_correlation=((1.0, 0.7), (0.7, 1.0)))
 SIMULATORS = {
+    "weak, bands sharing noise": WeakLens(survey=SHARED, size=24),
     "weak": WeakLens(survey=SURVEY, size=24),
     "weak, one band": WeakLens(survey="lsst", bands="i", size=24),
     "weak with neighbours": WeakLens(survey=SURVEY, size=24, neighbours=0.2),
@@ -77,6 +79,20 @@ def test_noise_is_what_the_variance_says(simulator):
     assert float(pull.std()) == pytest.approx(1.0, abs=0.05)
 
 
+def test_bands_share_noise_as_the_survey_says():
+    seen = WeakLens(survey=SHARED, size=32).simulate(30, seed=2)
+    assert seen["image"].attrs["units"] == SHARED.unit
+    quiet = dataclasses.replace(
+        SHARED,
+        bands=tuple(dataclasses.replace(b, electrons_per_unit=np.inf, autocorrelation=((1.0,),)) for b in SHARED.bands),
+    )
+    seen = WeakLens(survey=quiet, size=32).simulate(30, seed=2)
+    noise = (seen["image"] - seen["clean"]).values
+    matrix = np.corrcoef(noise.swapaxes(0, 1).reshape(2, -1))
+    assert matrix[0, 1] == pytest.approx(0.7, abs=0.01)
+    assert np.allclose(noise.std(axis=(0, 2, 3)), [3.0, 2.0], rtol=0.02)
+
+
 def test_tangents_predict_small_moves(simulator):
     simulator = dataclasses.replace(simulator, accuracy="default")
     truth = simulator.draw(2, seed=11)
@@ -124,7 +140,10 @@ def test_flux_tangents_add_up_to_the_image(simulator):
         (lambda: WeakLens(survey=SURVEY).draw(0, seed=1), "n = 0 is outside"),
         (lambda: WeakLens(survey=SURVEY).draw(10, seed=-1), "seed"),
         (lambda: WeakLens(survey=SURVEY).render({"flux": 1.0}), "missing label radius"),
-        (lambda: WeakLens(survey=SURVEY).tangent(WeakLens(survey=SURVEY).draw(1, seed=1), ["thetaE"]), "unknown WeakLens label"),
+        (
+            lambda: WeakLens(survey=SURVEY).tangent(WeakLens(survey=SURVEY).draw(1, seed=1), ["thetaE"]),
+            "unknown WeakLens label",
+        ),
     ],
 )
 def test_bad_input_is_refused(call, words):

@@ -14,6 +14,7 @@ import pytest
 
 from simulators import streams
 from simulators._kernels._jit import JIT_ENABLED, numba, set_threads
+from simulators._kernels.variates import transformed_rejection
 
 ROOT = Path(__file__).resolve().parents[2]
 RATES = np.array([0.0, 0.01, 2.0, 9.99, 10.0, 300.0, 1e9])
@@ -74,6 +75,21 @@ def test_fewer_draws_are_a_prefix_of_more(n):
     longest = 9001 if JIT_ENABLED else 7
     more = draw_all([1, 2], longest)
     assert same(draw_all([1, 2], n), [np.ascontiguousarray(numbers[:, :n]) for numbers in more])
+
+
+def test_poisson_retries_come_from_the_stream_of_their_pixel():
+    """Written out with raw words, on both sides of the seam between two jobs (4096 pixels)."""
+    counts = streams.poisson(7, [3], "light", np.full((1, 4160), 12.0))[0]
+    shared = streams.raw_words(7, 3, "light", 2 * counts.size)
+    retried = 0
+    for pixel in [*range(40), *range(4096, 4136)]:
+        candidates = [*shared[2 * pixel : 2 * pixel + 2]]
+        for block in range(20):
+            candidates += [*streams.raw_words(7, 3, "light", 4 * block + 2, pixel + 1)[-2:]]
+        tests = [transformed_rejection(np.float64(12.0), u, v) for u, v in zip(*[iter(candidates)] * 2, strict=True)]
+        assert counts[pixel] == next(count for count in tests if count >= 0)
+        retried += tests[0] < 0
+    assert retried > 4
 
 
 @two_threads

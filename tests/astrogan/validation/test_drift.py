@@ -59,6 +59,7 @@ def test_a_label_without_effect_does_not_move() -> None:
     rows = label_drift(images, images + jacobian[:, 0], jacobian, np.ones_like(images), NAMES)
     assert rows[0].median == pytest.approx(1.0, rel=1e-4)
     assert rows[2].worst == rows[2].worst_sigma == 0.0
+    assert [row.unit for row in rows] == ["flux", "arcsec", "arcsec"]
 
 
 def test_degenerate_labels_share_the_shift() -> None:
@@ -110,9 +111,9 @@ def test_bad_input_is_refused() -> None:
     ones = np.ones_like(images)
     with pytest.raises(ValueError, match="shapes do not match"):
         label_drift(images, images[:2], jacobian, ones, NAMES)
-    with pytest.raises(ValueError, match="for 2 names"):
+    with pytest.raises(ValueError, match="2 names and 2 units do not match"):
         label_drift(images, images, jacobian, ones, NAMES[:2])
-    with pytest.raises(ValueError, match="variance above 0"):
+    with pytest.raises(ValueError, match="variance must be positive"):
         label_drift(images, images, jacobian, 0 * ones, NAMES)
     with pytest.raises(ValueError, match="unknown bands 'sums': did you mean 'sum'"):
         moment_drift(images, images, bands="sums")

@@ -106,7 +106,9 @@ def report(content: ReportContent) -> Report:
 
 @pytest.fixture(scope="module")
 def written(report: Report, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_report(tmp_path_factory.mktemp("report") / "report.html", report)
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    assert write_report(path, report) is report
+    return path
 
 
 @pytest.fixture(scope="module")
@@ -149,6 +151,7 @@ def test_json_holds_what_went_in(numbers: dict, content: ReportContent) -> None:
     assert numbers["survey"]["bands"][2]["background_sigma"] == 6.0
     assert numbers["survey"]["bands"][0]["acf_lag1"] == 0.2
     assert numbers["survey"]["bands"][0]["electrons_per_unit"] is None  # infinite: no photon noise
+    assert [band["depth"] for band in numbers["survey"]["bands"]] == [None] * 3  # display values have no magnitudes
     assert numbers["made"] == "2026-01-02T03:04:05+00:00"
     assert numbers["counts"] == {"real": 30, "simulated": 40, "refined": 40}
     assert numbers["residual"]["median_rms"] == pytest.approx(0.5, abs=0.02)
@@ -183,7 +186,8 @@ def test_display_units_are_said_and_calibrated_ones_are_not_called_display(page:
 
 
 def test_same_content_gives_the_same_bytes(written: Path, content: ReportContent, tmp_path: Path) -> None:
-    again = write_report(tmp_path / "again.html", content)
+    again = tmp_path / "again.html"
+    write_report(again, content)
     assert again.read_bytes() == written.read_bytes()
     assert again.with_suffix(".json").read_bytes() == written.with_suffix(".json").read_bytes()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["again.html", "again.json"]
@@ -200,14 +204,16 @@ def test_one_band_and_nothing_optional(galaxies, tmp_path: Path) -> None:
         scores(0.9),
         scores(0.8),
     )
-    page = Page(write_report(tmp_path / "r.html", small).read_text(encoding="utf-8"))
+    write_report(tmp_path / "r.html", small)
+    page = Page((tmp_path / "r.html").read_text(encoding="utf-8"))
     assert len(page.images) == 4
     assert "Strong lenses" not in page.words
     assert "What it cost the labels" not in page.words
 
 
 def test_a_failed_write_leaves_the_old_report(report: Report, tmp_path: Path, monkeypatch) -> None:
-    path = write_report(tmp_path / "report.html", report)
+    path = tmp_path / "report.html"
+    write_report(path, report)
     before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
     monkeypatch.setattr("os.fsync", lambda _: (_ for _ in ()).throw(OSError("disk full")))
     with pytest.raises(OSError, match="disk full"):
@@ -219,7 +225,9 @@ def test_distances_see_a_difference_and_its_absence(galaxies) -> None:
     bands = tuple(Band(name, 0.4, 1.0) for name in "BGR")
     same, other = galaxies(200, 2), galaxies(200, 3, flux=900.0)
     content = ReportContent("W", Survey("s", 0.2, bands), galaxies(200, 1), other, same, scores(0.9), scores(0.5))
-    rows = {row["property"]: row for row in measure(content)["properties"]}
+    numbers = measure(content)
+    rows = {row["property"]: row for row in numbers["properties"]}
+    assert numbers["survey"]["bands"][0]["depth"] == content.survey.depth("B")
     flux = rows["aperture flux, asinh(σ)"]
     assert flux["simulated"] > 1.0
     assert flux["refined"] < 0.25

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from simulators._sources import Sources
 
 __all__ = ["autocorrelation", "blank_sky", "clipped_moments", "electrons_per_unit", "positive"]
 
@@ -20,7 +21,7 @@ HIGH_PASS = np.array([[1.0, -2.0, 1.0], [-2.0, 4.0, -2.0], [1.0, -2.0, 1.0]]) / 
 BINS, LARGEST_RATIO = 24, 8.0  # of brightness; of its variance to that of the sky, above which structure rules
 
 
-def blank_sky(segments: NDArray[np.int32], sources: Any, hidden: Mask) -> Mask:
+def blank_sky(segments: NDArray[np.int32], sources: Sources, hidden: Mask) -> Mask:
     """Pixels (y, x) far from all sources: footprints grown by 2 pixels and ellipses of 4 second-moment axes are out.
 
     Bright sources lose 3 times that; where less than a quarter of the frame would be left, 2 axes and 1 pixel.

@@ -10,8 +10,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from catalogs.checks import within
 from simulators._frames import MAX_SIDE, as_cube, read_frames
+from simulators._sources import EDGE, SATURATED, STAR, Sources
 
-__all__ = ["cut_out", "split_by_position"]
+__all__ = ["cut_out", "split_by_position", "stamp_targets"]
+
+GLARE_SNR = 500.0  # stars whose halo reaches beyond their aperture
 
 
 def cut_out(
@@ -44,6 +47,7 @@ def cut_out(
     ValueError
         As `as_cube`; for positions that are not finite or differ in number, or a size that the frame cannot hold.
     """
+    bands = None if bands is None else tuple(bands)
     xs, ys = _positions("x", x), _positions("y", y)
     if len(xs) != len(ys):
         raise ValueError(f"x and y have different lengths: {len(xs)} and {len(ys)}")
@@ -60,6 +64,35 @@ def cut_out(
     good = share <= missing
     stamps = frames.data[:, rows[good], columns[good]]
     return np.ascontiguousarray(np.moveaxis(stamps, 0, 1)), inside[good]
+
+
+def stamp_targets(sources: Sources, size: int, snr: float = 10.0) -> NDArray[np.int64]:
+    """Indices of the galaxies whose stamps of side `size` [pixel] show them whole and clear of glare.
+
+    Galaxies are above `snr`, neither stars nor saturated nor at an edge, hold 80 % of their light within a quarter of
+    the side, and keep half a side plus the aperture away from saturated sources and from stars above snr 500.
+
+    Raises
+    ------
+    ValueError
+        For an absurd size or signal-to-noise ratio, or where no source qualifies.
+    """
+    from scipy.spatial import cKDTree
+
+    within("size", size, 4, MAX_SIDE, "pixels")
+    within("snr", snr, 0.0, 1e6)
+    good = ~sources.having(EDGE | SATURATED | STAR) & (sources.snr >= snr) & (sources.radius80 <= size / 4)
+    glaring = sources[sources.having(SATURATED) | (sources.having(STAR) & (sources.snr > GLARE_SNR))]
+    if good.any() and len(glaring):
+        tree = cKDTree(np.stack([sources.x, sources.y], axis=1))
+        reach = size / 2 + glaring.aperture
+        for near in tree.query_ball_point(np.stack([glaring.x, glaring.y], axis=1), reach):
+            good[near] = False
+    if not good.any():
+        raise ValueError(
+            f"none of {len(sources)} sources is a galaxy above snr {snr:g} fit for {int(size)}-pixel stamps"
+        )
+    return np.flatnonzero(good)
 
 
 def split_by_position(x: ArrayLike, size: int, held_out: float = 0.25) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

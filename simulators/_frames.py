@@ -111,7 +111,8 @@ def find_objects(
 ) -> tuple[Any, NDArray[np.int32]]:
     """Objects (structured array) and segmentation (y, x) above `threshold` rms.
 
-    SEP (Barbary 2016) runs the algorithm of Bertin & Arnouts (1996). `deblend` is the least share of an object's flux that a peak must hold to become its own object; 1 is never.
+    SEP (Barbary 2016) runs the algorithm of Bertin & Arnouts (1996). `deblend` is the least share of an object's flux
+    that a peak must hold to become its own object; 1 is never.
     """
     import sep
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from catalogs import Band, Survey
 from catalogs.checks import within
-from simulators.detect import BLENDED, EDGE, SATURATED, STAR, Sources
+from simulators._sources import BLENDED, EDGE, SATURATED, STAR, Sources
 from simulators.psf import psf_of
 
 __all__ = ["measured_galaxies"]
@@ -101,7 +101,7 @@ def _intrinsic_ellipticity(galaxies: Sources, resolution: Array) -> Array:
 
 
 def _round_off(radius: Array, modulus: Array, blur: float) -> Array:
-    """Radius sqrt(ab) of the ellipse that is blurred to the area of a blurred circle: (a^2+s^2)(b^2+s^2) = (r^2+s^2)^2."""
+    """Radius r = sqrt(ab) of the ellipse blurred to the area of a blurred circle: (a^2+s^2)(b^2+s^2) = (r0^2+s^2)^2."""
     axes, area = 2.0 * (1.0 + modulus**2) / (1.0 - modulus**2), (radius**2 + blur**2) ** 2
     return np.asarray(np.sqrt(0.5 * (np.sqrt((blur**2 * axes) ** 2 + 4.0 * (area - blur**4)) - blur**2 * axes)))
 

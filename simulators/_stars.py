@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 __all__ = ["Locus", "PsfFit", "fit_psf", "stellar_locus"]
 
 Array = NDArray[np.float64]
-LOCUS_SNR, LOCUS_STEP, ROUND = 30.0, math.log(1.06), 0.15
-FEWEST, SIGNIFICANT = 8, 3.5  # stars, and sigma of their excess over the neighbouring radii
+LOCUS_SNR, ROUND, WINDOWS = 30.0, 0.15, (math.log(1.03), math.log(1.06))
+FEWEST, SIGNIFICANT = 6, 2.8  # stars, and sigma of their excess over larger radii (fields without stars reach 2.4)
 SHALLOWEST, GAUSSIAN = 0.65, 0.04  # limits of 1/beta; below the second the wings are a Gaussian's within the errors
 MISFIT = 0.02  # error of the model, as a share of a star's peak
 
@@ -45,14 +45,16 @@ def stellar_locus(radius: Array, snr: Array, ellipticity: Array, usable: NDArray
     def count(low: Array, high: Array) -> Array:
         return (np.searchsorted(log, high, "right") - np.searchsorted(log, low, "left")).astype(np.float64)
 
-    inside = count(log - LOCUS_STEP, log + LOCUS_STEP)
-    beside = count(log + LOCUS_STEP, log + 3 * LOCUS_STEP)
-    excess = (inside - beside) / np.sqrt(np.maximum(inside + beside, 1.0))
-    below = np.searchsorted(log, log - 3 * LOCUS_STEP) / max(len(log), 1)
-    score = np.where((inside >= FEWEST) & (below < 0.1), excess, 0.0)
-    if not (score > SIGNIFICANT).any():
+    best = (0.0, 0.0, 0.0)
+    for step in WINDOWS if len(log) else ():
+        inside, beside = count(log - step, log + step), count(log + step, log + 3 * step)
+        below = np.searchsorted(log, log - 3 * WINDOWS[-1]) / len(log)
+        excess = (inside - beside) / np.sqrt(np.maximum(inside + beside, 1.0))
+        score = np.where((inside >= FEWEST) & (below < 0.1), excess, 0.0)
+        best = max(best, (float(score.max()), float(log[np.argmax(score)]), step))
+    if best[0] < SIGNIFICANT:
         return Locus(math.nan, 1.0, members, False)
-    near = log[np.abs(log - log[np.argmax(score)]) < LOCUS_STEP]
+    near = log[np.abs(log - best[1]) < best[2]]
     middle = float(np.median(near))
     spread = 3 * 1.4826 * float(np.median(np.abs(near - middle)))
     width = min(max(spread, math.log(1.06)), math.log(1.15))

@@ -92,7 +92,7 @@ def calibrate(
 
 
 def _per_band(name: str, given: PerBand | None, images: Any, bands: tuple[str, ...]) -> dict[str, float]:
-    """`given`, or the attribute or coordinate `name` of the images, as one float for each of `bands`; NaN if unknown."""
+    """`given`, or the attribute or coordinate `name` of the images, as a float for each of `bands`; NaN if unknown."""
     names = bands
     if given is None:
         coordinates = getattr(images, "coords", {})
@@ -143,7 +143,7 @@ def _noise(
 
 def _sky(level: float, gain: float, sigma: float, fixed: bool) -> tuple[float, float, float, str]:
     """Sky level whose photons explain at most the noise, with gain and sigma moved within their errors if need be."""
-    if level <= 0 or math.isinf(gain):
+    if level <= 0.05 * sigma or math.isinf(gain):
         return 0.0, gain, sigma, "(subtracted; all background noise Gaussian)"
     excess = level / gain / sigma**2
     if excess <= 1.0:

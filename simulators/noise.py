@@ -66,8 +66,8 @@ def add_noise(
     Counts are Poisson((max(expected, 0) + sky) electrons_per_unit), divided by electrons_per_unit, less the sky; the
     negative part of `expected` stays as it is. The Gaussian rest of the background is correlated so that the whole
     background has the band's autocorrelation. What is off (infinite electrons_per_unit, background_sigma = 0) changes
-    nothing, bit for bit. The numbers of a band depend on seed, sample id and the band's name alone, unless `mixing` makes
-    bands share noise.
+    nothing, bit for bit. The numbers of a band depend on seed, sample id and the band's name alone, unless `mixing`
+    makes bands share noise.
 
     Parameters
     ----------
@@ -108,7 +108,8 @@ def add_noise(
 
 def _shares(mixing: NDArray[np.float64] | None, index: int, bands: int) -> NDArray[np.float64]:
     """What each band's own field contributes to the background of band `index`."""
-    return np.eye(bands)[index] if mixing is None else mixing[index]
+    shares: NDArray[np.float64] = (np.eye(bands) if mixing is None else mixing)[index]
+    return shares
 
 
 @lru_cache(maxsize=256)

@@ -113,7 +113,7 @@ def project(residual: Tensor, basis: Tensor, sigma: Tensor) -> Tensor:
     residual : Tensor
         Shape (B, C, ny, nx) [image unit].
     basis : Tensor
-        From `constraint_basis`; ``basis.float()`` halves the time and moves labels by up to 1e-5 of their sigma.
+        From `constraint_basis`; ``basis.float()`` halves the memory and moves labels by up to 1e-5 of their sigma.
     sigma : Tensor
         The same noise rms that made the basis, shape (B, C, ny, nx).
 
@@ -128,7 +128,7 @@ def project(residual: Tensor, basis: Tensor, sigma: Tensor) -> Tensor:
     ValueError
         Shapes that do not match.
     """
-    samples, pixels = residual.shape[0], residual[0].numel()
+    samples, pixels = residual.shape[0], residual.shape[1:].numel()
     if sigma.shape != residual.shape or basis.ndim != 3 or (basis.shape[0], basis.shape[2]) != (samples, pixels):
         raise ValueError(
             f"residual {tuple(residual.shape)}, sigma {tuple(sigma.shape)} and basis {tuple(basis.shape)} do not match"
@@ -144,8 +144,8 @@ def project(residual: Tensor, basis: Tensor, sigma: Tensor) -> Tensor:
 def _orthonormal(rows: Tensor, length: Tensor, name: str) -> Tensor:
     """Orthonormal rows of the span of `rows` (N, R, P), zero where dependent; length (N, R) sets each row's scale.
 
-    Eigenvectors of the Gram matrix, then one Newton-Schulz step, which squares what they lack in orthogonality: about
-    twice as fast as a batched QR, and dependent directions can be dropped.
+    Eigenvectors of the Gram matrix, then one Newton-Schulz step, which squares what they lack in orthogonality. Faster
+    than a batched QR, and dependent directions can be dropped.
     """
     gram = rows @ rows.mT
     if not bool(gram.isfinite().all()):

@@ -156,7 +156,16 @@ def strips(
         for i, (title, sheet) in enumerate(members):
             top = margin + g * group + i * (high + zoom)
             place(figure, sheet, side, top)
-            label(figure, title, 0.55 * side, top + high / 2, 4.6 * zoom, accent(title, i), 0, rotation=90)
+            label(
+                figure,
+                title,
+                0.55 * side,
+                top + high / 2,
+                max(4.6 * zoom, 0.11 * high),
+                accent(title, i),
+                0,
+                rotation=90,
+            )
     return figure
 
 

@@ -8,11 +8,10 @@ from simulators._kernels._jit import compile_pair, kernel, prange
 from simulators._kernels.philox import CHUNK, fill_words
 from simulators._kernels.variates import normal_row, poisson_row
 
-__all__ = ["ROWS", "background_pair", "photon_pair"]
+__all__ = ["HALO", "ROWS", "background_pair", "photon_pair"]
 
 ROWS = 64  # image rows per job
-
-_ELEMENT_0 = np.uint64(0)
+HALO = 2**20  # room for the white noise around the image; a multiple of 4
 
 
 def _photons(keys, samples, band, electrons, sky, image):
@@ -48,22 +47,27 @@ def filter_row(white, start, width, weights, total):
 def _background(keys, samples, band, weights, image):
     """Add filtered white noise to image (samples, bands, y, x); weights (k, k rounded up to 4) float32, 0 beyond k.
 
-    Normal (row, column) of the padded grid is draw row * width + column: each job makes the rows it needs.
+    The white normal of pixel (x, y) is draw HALO + x of element HALO + y, whatever the filter and the image's size: so
+    jobs make the rows they need, and bands of different filters can share one field.
     """
-    reach = weights.shape[0] - 1
+    reach = weights.shape[0] // 2
     ny, nx = image.shape[2], image.shape[3]
-    width = (nx + reach + 3) // 4 * 4
+    first = (HALO - reach) // 4 * 4
+    skip = HALO - reach - first
+    width = (skip + nx + 2 * reach + 3) // 4 * 4
     jobs = (ny + ROWS - 1) // ROWS
     for job in prange(samples.size * jobs):
         sample, top = job // jobs, (job % jobs) * ROWS
         rows = min(ROWS, ny - top)
-        words = np.empty((rows + reach) * width, np.uint64)
+        words = np.empty((rows + 2 * reach) * width, np.uint64)
         white = np.zeros(words.size + 4, np.float32)
-        fill_words(keys, samples[sample], _ELEMENT_0, top * width, words)
+        for y in range(rows + 2 * reach):
+            element = np.uint64(HALO + top + y - reach)
+            fill_words(keys, samples[sample], element, first, words[y * width : (y + 1) * width])
         normal_row(words, white[: words.size])
         total = np.empty(nx, np.float32)
         for y in range(rows):
-            filter_row(white, y * width, width, weights, total)
+            filter_row(white, y * width + skip, width, weights, total)
             row = image[sample, band, top + y]
             for x in range(nx):
                 row[x] += total[x]

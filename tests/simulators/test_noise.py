@@ -12,6 +12,9 @@ from scipy.signal import correlate2d
 from catalogs.schema import Band
 from simulators import noise, streams
 from simulators._kernels._jit import JIT_ENABLED, numba, set_threads
+from simulators._kernels.noise import HALO
+from simulators._kernels.philox import fill_words
+from simulators._kernels.variates import normal_of
 
 needs_compiled = pytest.mark.skipif(
     not JIT_ENABLED, reason="many pixels need compiled kernels (NUMBA_DISABLE_JIT is set)"
@@ -145,16 +148,38 @@ def test_photon_noise_is_the_stream_of_its_band():
     assert np.array_equal(image, (counts / 5.0 - 20.0 + np.minimum(expected, 0)).astype(np.float32))
 
 
+def white_field(seed, sample, effect, ny, nx, reach):
+    """The normals around an image, written with raw words: draw HALO + x of element HALO + y."""
+    start = HALO - reach
+    rows = []
+    for y in range(start, HALO + ny + reach):
+        words = np.empty(nx + 2 * reach + 4, np.uint64)
+        fill_words(streams.round_keys(seed, effect), np.uint64(sample), np.uint64(y), start // 4 * 4, words)
+        rows.append([normal_of(word) for word in words[start % 4 :][: nx + 2 * reach]])
+    return np.array(rows)
+
+
 def test_background_is_the_filtered_stream_of_its_band():
     ny, nx = (150, 70) if JIT_ENABLED else (9, 10)
     expected, ids = scene(2, 1, ny, nx), [5, 9]
     image, _ = noise.add_noise(expected, [SMOOTH], 4, ids)
     weights = noise.noise_filter(SMOOTH)
-    reach = len(weights) - 1
-    white = streams.normal(4, ids, "noise.background.z", (ny + reach, -(-(nx + reach) // 4) * 4))
-    for sample in range(2):
-        filtered = correlate2d(white[sample, :, : nx + reach], weights, mode="valid")
-        assert np.allclose(image[sample, 0], expected[sample, 0] + filtered, atol=3e-5)
+    reach = len(weights) // 2
+    for row, sample in enumerate(ids):
+        filtered = correlate2d(white_field(4, sample, "noise.background.z", ny, nx, reach), weights, mode="valid")
+        assert np.allclose(image[row, 0], expected[row, 0] + filtered, atol=3e-5)
+
+
+def test_the_white_field_belongs_to_the_pixels():
+    """Neither the filter nor the size of the image moves it, so that bands can share it."""
+    wide = noise_of(SMOOTH, samples=2, size=20)
+    assert np.array_equal(noise_of(SMOOTH, samples=2, size=12), wide[:, :12, :12])
+    sharp = noise_of(replace(SMOOTH, autocorrelation=((1.0,),)), samples=2, size=20)
+    weights = noise.noise_filter(SMOOTH)
+    reach = len(weights) // 2
+    inner = slice(reach, -reach)
+    filtered = [correlate2d(field / 3.0, weights, mode="valid") for field in sharp]
+    assert np.allclose(wide[:, inner, inner], filtered, atol=3e-5)
 
 
 def test_a_sample_alone_equals_itself_in_any_batch():
@@ -181,6 +206,21 @@ def test_choosing_bands_does_not_change_their_noise():
     chosen, _ = noise.add_noise(scene(bands=2), BANDS[:1:-1], 1, np.arange(6))
     assert np.array_equal(chosen, image[:, :1:-1])
     assert not np.array_equal(image[0], image[1])
+
+
+@needs_compiled
+def test_mixed_bands_share_noise_pixel_by_pixel():
+    """Rows of unit length keep each band's variance and autocorrelation; equal filters share exactly what rows say."""
+    angle = 0.6
+    mixing = np.array([[1.0, 0.0], [math.sin(angle), math.cos(angle)]])
+    bands = (SMOOTH, replace(SMOOTH, name="y"))
+    image, _ = noise.add_noise(np.zeros((300, 2, 64, 64)), bands, 3, np.arange(300), mixing)
+    products = (image[:, :, None] * image[:, None]).mean(axis=(-2, -1), dtype=np.float64) / 9.0
+    error = products.std(axis=0) / math.sqrt(300)
+    assert np.all(np.abs(products.mean(axis=0) - mixing @ mixing.T) < 4 * error)
+    alone, _ = noise.add_noise(np.zeros((300, 2, 64, 64)), bands, 3, np.arange(300))
+    assert np.array_equal(image[:, 0], alone[:, 0])
+    assert np.allclose(image[:, 1], math.sin(angle) * alone[:, 0] + math.cos(angle) * alone[:, 1], atol=3e-5)
 
 
 def test_memory_order_and_precision_of_the_input_do_not_matter():

@@ -19,6 +19,7 @@ LAGS, FAR = 6, 12  # autocorrelation kept to the first; its floor measured betwe
 LEAST_BLANK = 2000  # pixels
 HIGH_PASS = np.array([[1.0, -2.0, 1.0], [-2.0, 4.0, -2.0], [1.0, -2.0, 1.0]]) / 6.0  # Immerkaer (1996)
 BINS, LARGEST_RATIO = 24, 8.0  # of brightness; of its variance to that of the sky, above which structure rules
+SIGNIFICANT = 2.0  # sigma of a growth with brightness
 
 
 def blank_sky(segments: NDArray[np.int32], sources: Sources, hidden: Mask) -> Mask:
@@ -110,6 +111,7 @@ def positive(acf: Array, grid: int = 64) -> Array:
         full[window] = trimmed / trimmed[half, half]
     lift = max(0.0, -float(np.fft.fft2(full).real.min()))
     result = full[window] / (1.0 + lift * (1.0 + 1e-9))
+    result = 0.5 * (result + result[::-1, ::-1])
     result[half, half] = 1.0
     return np.asarray(result)
 
@@ -142,7 +144,7 @@ def electrons_per_unit(residual: Pixels, blank: Mask, usable: Mask, sigma: float
     design = np.stack([level, level**2], axis=1) / error[:, None]
     slope = float(nnls(design, (ratio - 1.0) / error)[0][0])
     slope_error = math.sqrt(float(np.linalg.pinv(design.T @ design)[0, 0]))
-    return 1.0 / (slope * sigma) if slope > 3.0 * slope_error else math.inf
+    return 1.0 / (slope * sigma) if slope > SIGNIFICANT * slope_error else math.inf
 
 
 def _photon_transfer(residual: Pixels, blank: Mask, usable: Mask, sigma: float) -> Array:

@@ -150,10 +150,11 @@ def _subtract(
     for i, name in enumerate(names):
         scale = np.float32(np.std(raw[i][::8, ::8], dtype=np.float64)) or np.float32(1)  # SEP works near unit values
         sky = sep.Background(np.ascontiguousarray(raw[i] / scale), mask=mask[i], bw=mesh, bh=mesh)
-        if not sky.globalrms > 0:
+        noise = sky.rms(dtype=np.float32) * scale
+        if not noise.max() > 0:
             raise ValueError(f"band {name!r} of the images has no noise: the rms of its background is 0")
+        noise = np.maximum(noise, np.float32(0.1) * np.median(noise))
         data[i] = np.where(missing[i], 0, raw[i] - sky.back(dtype=np.float32) * scale)
-        noise = np.maximum(sky.rms(dtype=np.float32), np.float32(0.1 * sky.globalrms)) * scale
         rms[i] = np.where(missing[i], 1, noise)
     return data, rms
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 __all__ = ["Locus", "PsfFit", "fit_psf", "stellar_locus"]
 
 Array = NDArray[np.float64]
-LOCUS_SNR, ROUND, WINDOWS = 30.0, 0.15, (math.log(1.03), math.log(1.06))
-FEWEST, SIGNIFICANT = 6, 2.8  # stars, and sigma of their excess over larger radii (fields without stars reach 2.4)
+LOCUS_SNR, ROUND, WINDOWS = (30.0, 100.0), 0.15, (math.log(1.03), math.log(1.06))
+FEWEST, SIGNIFICANT = 6, 2.4  # stars, and sigma of their excess over larger radii (1 of 26 starless fields)
 SHALLOWEST, GAUSSIAN = 0.65, 0.04  # limits of 1/beta; below the second the wings are a Gaussian's within the errors
 MISFIT = 0.02  # error of the model, as a share of a star's peak
 
@@ -39,27 +39,34 @@ class PsfFit:
 def stellar_locus(radius: Array, snr: Array, ellipticity: Array, usable: NDArray[np.bool_]) -> Locus:
     """The narrow excess of round sources at the compact end of the half-light radii [pixel] of bright sources."""
     members = np.zeros(len(radius), dtype=bool)
-    candidates = np.flatnonzero(usable & (snr > LOCUS_SNR) & (ellipticity < ROUND) & (radius > 0))
-    log = np.sort(np.log(radius[candidates]))
+    usable = usable & (ellipticity < ROUND) & (radius > 0)
+    best: tuple[float, Array] = (0.0, np.empty(0))
+    for faintest in LOCUS_SNR:
+        log = np.sort(np.log(radius[usable & (snr > faintest)]))
+        for step in WINDOWS if len(log) else ():
+            score = _excess(log, step)
+            peak = int(np.argmax(score))
+            best = max(best, (float(score[peak]), log[np.abs(log - log[peak]) < step]), key=lambda found: found[0])
+    if best[0] < SIGNIFICANT:
+        return Locus(math.nan, 1.0, members, False)
+    middle = float(np.median(best[1]))
+    spread = 3 * 1.4826 * float(np.median(np.abs(best[1] - middle)))
+    width = min(max(spread, math.log(1.06)), math.log(1.15))
+    candidates = np.flatnonzero(usable & (snr > LOCUS_SNR[0]))
+    members[candidates] = np.abs(np.log(radius[candidates]) - middle) < width
+    return Locus(math.exp(middle), math.exp(width), members, True)
+
+
+def _excess(log: Array, step: float) -> Array:
+    """Excess [sigma] within `step` of each sorted log radius over the next 2 `step`; 0 where many are smaller."""
 
     def count(low: Array, high: Array) -> Array:
         return (np.searchsorted(log, high, "right") - np.searchsorted(log, low, "left")).astype(np.float64)
 
-    best = (0.0, 0.0, 0.0)
-    for step in WINDOWS if len(log) else ():
-        inside, beside = count(log - step, log + step), count(log + step, log + 3 * step)
-        below = np.searchsorted(log, log - 3 * WINDOWS[-1]) / len(log)
-        excess = (inside - beside) / np.sqrt(np.maximum(inside + beside, 1.0))
-        score = np.where((inside >= FEWEST) & (below < 0.1), excess, 0.0)
-        best = max(best, (float(score.max()), float(log[np.argmax(score)]), step))
-    if best[0] < SIGNIFICANT:
-        return Locus(math.nan, 1.0, members, False)
-    near = log[np.abs(log - best[1]) < best[2]]
-    middle = float(np.median(near))
-    spread = 3 * 1.4826 * float(np.median(np.abs(near - middle)))
-    width = min(max(spread, math.log(1.06)), math.log(1.15))
-    members[candidates] = np.abs(np.log(radius[candidates]) - middle) < width
-    return Locus(math.exp(middle), math.exp(width), members, True)
+    inside, beside = count(log - step, log + step), count(log + step, log + 3 * step)
+    below = np.searchsorted(log, log - 1.5 * WINDOWS[-1])
+    excess = (inside - beside) / np.sqrt(np.maximum(inside + beside, 1.0))
+    return np.where((inside >= FEWEST) & (below <= 1 + inside // 8), excess, 0.0)
 
 
 def fit_psf(stamps: Array, sigma: float, x: Array, y: Array, *, free_beta: bool = True, clip: float = 3.0) -> PsfFit:
@@ -80,12 +87,12 @@ def fit_psf(stamps: Array, sigma: float, x: Array, y: Array, *, free_beta: bool 
     """
     size = 2 if free_beta else 1
     free = np.array([math.log(3.0), 0.3 if free_beta else 0.0])
-    for _ in range(3):
+    for loss in ("cauchy", "linear", "linear"):  # the first is robust against galaxies among the stars
         stars = _Stars(stamps, sigma, x, y)
-        free = stars.fit(free, size)
+        free = stars.fit(free, size, loss)
         misfit = stars.misfit(free)
         good = misfit <= clip * np.median(misfit)
-        if good.all() or good.sum() < 3:
+        if (good.all() and loss == "linear") or good.sum() < 3:
             break
         stamps, x, y = stamps[good], x[good], y[good]
     beta = 1.0 / float(free[1]) if free[1] > GAUSSIAN else math.inf
@@ -120,7 +127,7 @@ class _Stars:
         flux, sky = (md * one - m1 * d1) / determinant, (mm * d1 - m1 * md) / determinant
         return np.asarray(w * (self.values - flux[:, None] * model - sky[:, None]))
 
-    def fit(self, start: Array, size: int) -> Array:
+    def fit(self, start: Array, size: int, loss: str) -> Array:
         """Log FWHM and 1/beta of least squares; the first `size` of them are free."""
         from scipy.optimize import least_squares
 
@@ -130,6 +137,7 @@ class _Stars:
             start[:size],
             bounds=(low[:size], high[:size]),
             x_scale=[0.05] * size,
+            loss=loss,
             xtol=1e-5,
         )
         return np.append(fit.x, start[size:])

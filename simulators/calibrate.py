@@ -22,6 +22,7 @@ __all__ = ["calibrate", "measured_galaxies"]
 
 Array = NDArray[np.float64]
 PerBand = float | Sequence[float] | Mapping[str, float]
+SHARED_NOISE = 0.05  # correlation between bands below which they count as independent
 MOST_STARS, FEWEST_STARS, STAR_SNR, COMPACT_SNR = 60, 5, 30.0, 10.0
 PHOTON_LIMIT = (
     1.5  # a measured gain may fall short of the sky's photon limit by this factor before the sky is a pedestal
@@ -86,9 +87,14 @@ def calibrate(
         measured.append(
             Band(name=band, psf_fwhm=psf.fwhm * scale, psf_beta=psf.beta, zero_point=zero_points[band], **noise)
         )
+    shared = _band_correlation(frames, blank)
+    if shared:
+        references["band_correlation"] = "correlation of the bands' noise in blank pixels"
     if not unit and all(math.isnan(zp) for zp in zero_points.values()):
         references["unit"] = "display values without a flux calibration: fluxes, noise and gain are in these values"
-    return Survey(name=name, pixel_scale=scale, bands=tuple(measured), unit=unit, references=references)
+    return Survey(
+        name=name, pixel_scale=scale, bands=tuple(measured), unit=unit, band_correlation=shared, references=references
+    )
 
 
 def _per_band(name: str, given: PerBand | None, images: Any, bands: tuple[str, ...]) -> dict[str, float]:
@@ -141,6 +147,23 @@ def _noise(
     }
 
 
+def _band_correlation(frames: Frames, blank: NDArray[np.bool_]) -> tuple[tuple[float, ...], ...]:
+    """Correlation matrix of the bands' background noise in blank pixels; empty where no two bands share noise."""
+    empty = blank & ~frames.missing.any(axis=0)
+    noise = frames.data[:, empty] / frames.rms[:, empty]
+    noise = noise[:, (np.abs(noise) < 3.0).all(axis=0)].astype(np.float64)
+    matrix = np.atleast_2d(np.corrcoef(noise))
+    apart = matrix - np.eye(len(matrix))
+    if np.abs(apart).max() < SHARED_NOISE:
+        return ()
+    values, vectors = np.linalg.eigh(matrix)
+    matrix = (vectors * np.maximum(values, 1e-3)) @ vectors.T  # display channels can be almost copies
+    scale = np.sqrt(np.diag(matrix))
+    matrix = matrix / np.outer(scale, scale)
+    np.fill_diagonal(matrix, 1.0)
+    return tuple(tuple(float(value) for value in row) for row in matrix)
+
+
 def _sky(level: float, gain: float, sigma: float, fixed: bool) -> tuple[float, float, float, str]:
     """Sky level whose photons explain at most the noise, with gain and sigma moved within their errors if need be."""
     if level <= 0.05 * sigma or math.isinf(gain):
@@ -167,10 +190,9 @@ def _psf(
     stellar = len(stars) >= FEWEST_STARS
     if not stellar:
         stars = np.flatnonzero(fine & (snr > COMPACT_SNR) & (np.hypot(sources.e1, sources.e2) < 0.25))
-    kept, stamps, x, y = _star_stamps(frames, index, sources[stars], segments)
-    if not len(kept):
+    stars, stamps, x, y = _star_stamps(frames, index, sources, stars, segments)
+    if not len(stars):
         raise ValueError(f"band {band!r}: no compact source is bright and isolated enough to measure the PSF from")
-    stars = stars[kept]
     order = np.argsort(-snr[stars])[:MOST_STARS]
     if not stellar:
         order = np.argsort(sources.radius[stars])[: max(10, len(stars) // 20)]
@@ -184,18 +206,22 @@ def _psf(
 
 
 def _star_stamps(
-    frames: Frames, index: int, stars: Sources, segments: NDArray[np.int32]
-) -> tuple[NDArray[np.int64], Array, Array, Array]:
-    """Indices of isolated stars, stamps (N, size, size) with others' pixels NaN, and windowed centroids in them."""
+    frames: Frames, index: int, sources: Sources, stars: NDArray[np.intp], segments: NDArray[np.int32]
+) -> tuple[NDArray[np.intp], Array, Array, Array]:
+    """The isolated ones of `stars`, stamps (N, size, size) with others' pixels NaN, windowed centroids in them."""
     import sep
 
+    if not len(stars):
+        return stars, np.empty((0, 0, 0)), np.empty(0), np.empty(0)
     data, missing = frames.data[index], frames.missing[index]
-    width = np.maximum(stars.radius, 1.0) / 1.1774  # sigma of a Gaussian of that half-light radius
-    x, y, _ = sep.winpos(data / np.float32(np.median(frames.rms[index])), stars.x, stars.y, width)
-    half = int(np.clip(math.ceil(5.0 * float(np.median(stars.radius))), 5, 30))
+    near, radius = (sources.x[stars], sources.y[stars]), sources.radius[stars]
+    width = np.maximum(radius, 1.0) / 1.1774  # sigma of a Gaussian of that half-light radius
+    found = sep.winpos(data / np.float32(np.median(frames.rms[index])), *near, width)[:2]
+    x, y = (np.where(np.abs(new - old) < 2.0, new, old) for new, old in zip(found, near, strict=True))
+    half = int(np.clip(math.ceil(5.0 * float(np.median(radius))), 5, 30))
     column, row = np.rint(x).astype(int), np.rint(y).astype(int)
     ny, nx = data.shape
-    inside = (column >= half) & (row >= half) & (column < nx - half) & (row < ny - half)
+    inside = np.flatnonzero((column >= half) & (row >= half) & (column < nx - half) & (row < ny - half))
     window = np.arange(-half, half + 1)
     rows, columns = row[inside, None, None] + window[:, None], column[inside, None, None] + window
     owner = segments[rows, columns]
@@ -203,5 +229,5 @@ def _star_stamps(
     stamps = np.where(other | missing[rows, columns], np.nan, data[rows, columns].astype(np.float64))
     core = np.hypot(*np.meshgrid(window, window)) <= half / 2
     isolated = (np.isnan(stamps[:, core]).mean(axis=1) < 0.05) & (np.isnan(stamps).mean(axis=(1, 2)) < 0.5)
-    kept = np.flatnonzero(inside)[isolated]
-    return kept, stamps[isolated], (x - column + half)[kept], (y - row + half)[kept]
+    kept = inside[isolated]
+    return stars[kept], stamps[isolated], (x - column + half)[kept], (y - row + half)[kept]

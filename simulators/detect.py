@@ -176,9 +176,10 @@ def _flags(
     if locus.found:
         star = (columns["radius"] < locus.radius * locus.width) & (columns["snr"] > 20)
         members = star & usable
-        beyond = (columns["peak"] > columns["peak"][members].max(axis=0)).any(axis=1) if members.any() else ~star
-        swollen = beyond & (columns["radius"] < 2 * locus.radius) & ~star
-        star, saturated = star | swollen, saturated | swollen
+        if members.any() and not saturated.any():  # levels that vary over a coadd: brighter and wider than the locus
+            beyond = (columns["peak"] > columns["peak"][members].max(axis=0)).any(axis=1)
+            swollen = beyond & (columns["radius"] < 2 * locus.radius) & ~star
+            star, saturated = star | swollen, swollen
     return (EDGE * edge + SATURATED * saturated + BLENDED * blended + STAR * star).astype(np.int64)
 
 

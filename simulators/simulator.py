@@ -75,6 +75,7 @@ class Simulator(ABC):
     flux_labels: ClassVar[tuple[str, ...]]
     component_labels: ClassVar[tuple[str, ...]] = ()
     parts: ClassVar[Mapping[str, tuple[str, ...]]]  # what is drawn separately and summed -> the labels it depends on
+    fits: ClassVar[tuple[tuple[str, ...], ...]]  # sets of labels that an image can tell apart
     steps: ClassVar[Mapping[str, float]]
     default_population: ClassVar[str]
 

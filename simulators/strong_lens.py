@@ -48,6 +48,7 @@ class StrongLens(Simulator):
         "light": tuple(f"light_{name}" for name in _SHAPE),
         "sources": (*labels[:8], *component_labels),
     }
+    fits: ClassVar[tuple[tuple[str, ...], ...]] = (labels,)
     # Wide steps: rays that fall on a source's cusp make the image a little rough in everything that moves it.
     steps: ClassVar[dict[str, float]] = {
         **dict.fromkeys(("lens_e1", "lens_e2", "shear_g1", "shear_g2", "gamma"), 2e-3),

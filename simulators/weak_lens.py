@@ -31,6 +31,11 @@ class WeakLens(Simulator):
     labels: ClassVar[tuple[str, ...]] = ("flux", "radius", "n", "e1", "e2", "x", "y", "g1", "g2", "kappa")
     flux_labels: ClassVar[tuple[str, ...]] = ("flux",)
     parts: ClassVar[dict[str, tuple[str, ...]]] = {"galaxy": labels}
+    fits: ClassVar[tuple[tuple[str, ...], ...]] = (
+        ("flux", "radius", "n", "e1", "e2", "x", "y"),
+        ("flux", "radius", "n", "g1", "g2", "x", "y"),  # a shear is another ellipticity
+        ("n", "e1", "e2", "x", "y", "kappa"),  # a convergence is another flux and radius
+    )
     steps: ClassVar[dict[str, float]] = {
         **dict.fromkeys(("e1", "e2", "g1", "g2", "kappa"), 1e-4),
         "flux": -1e-2,

@@ -6,6 +6,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from astrogan.cli.progress import Steps
 from astrogan.cli.sky import Sky
 
@@ -13,11 +16,13 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from astrogan.models import Refiner
+    from astrogan.validation import Drift
     from simulators.simulator import Simulator
 
-__all__ = ["simulate", "train"]
+__all__ = ["fitted_drift", "simulate", "train"]
 
 CHUNK = 250
+Array = NDArray[np.float32]
 
 
 def simulate(simulator: Simulator, count: int, seed: int, steps: Steps) -> tuple[xr.Dataset, xr.DataArray]:
@@ -84,3 +89,23 @@ def _card(refiner: Refiner, sky: Sky, seed: int, summary: dict[str, Any]) -> dic
         },
         "licence": sky.licence,
     }
+
+
+def fitted_drift(
+    simulator: Simulator, tangents: xr.DataArray, before: Array, after: Array, variance: Array, control: Array
+) -> list[Drift]:
+    """Drift of every label, each in the first of the simulator's fits that holds it."""
+    from astrogan.validation import label_drift
+
+    rows: dict[str, Drift] = {}
+    for labels in simulator.fits:
+        names = [str(n) for n in tangents["label"].values if any(_is_of(str(n), label) for label in labels)]
+        jacobian = tangents.sel(label=names).values
+        for row in label_drift(before, after, jacobian, variance, names, control=control):
+            rows.setdefault(row.quantity, row)
+    return [rows[name] for name in map(str, tangents["label"].values)]
+
+
+def _is_of(tangent: str, label: str) -> bool:
+    """Whether a tangent's name is the label's, perhaps with a band or a component after it."""
+    return tangent == label or (tangent.startswith(f"{label}_") and tangent.rsplit("_", 1)[0] in (label, f"{label}_0"))

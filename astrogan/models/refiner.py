@@ -49,8 +49,8 @@ class RefinerConfig:
     """
 
     bands: int
-    width: int = 24
-    blocks: int = 4
+    width: int = 16
+    blocks: int = 3
     noise: int = 2
     seed: int = 0
 

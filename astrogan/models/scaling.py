@@ -61,20 +61,14 @@ class Stamps:
         return Stamps(**{name: part if name == "unit" else part[at] for name, part in parts.items()})
 
     def basis(self) -> Tensor:
-        """Orthonormal basis of all changes that would move a label; see `constraint_basis`."""
-        return basis_of(self.moments, self.tangents, self.sigma)
+        """Orthonormal basis of all changes that would move a label: tangents, and moment templates in each band."""
+        templates = moment_templates(self.moments, (self.sigma.shape[-2], self.sigma.shape[-1]))
+        return constraint_basis(self.tangents if self.tangents.shape[1] else None, templates, self.sigma)
 
     def noise(self, channels: int, seed: int) -> Tensor:
         """White noise (N, channels, H, W), a function of (seed, sample id)."""
         shape = (channels, *self.image.shape[-2:])
         return torch.from_numpy(streams.normal(seed, self.ids.numpy(), "refiner.z", shape).astype(np.float32))
-
-
-def basis_of(moments: Tensor, tangents: Tensor, sigma: Tensor) -> Tensor:
-    """Constraint basis of a batch: moment templates in each band, and tangents where there are any."""
-    height, width = sigma.shape[-2:]
-    templates = moment_templates(moments, (height, width))
-    return constraint_basis(tangents if tangents.shape[1] else None, templates, sigma)
 
 
 def as_stamps(samples: xr.Dataset, tangents: xr.DataArray | None = None) -> Stamps:
@@ -94,9 +88,7 @@ def as_stamps(samples: xr.Dataset, tangents: xr.DataArray | None = None) -> Stam
     per_band = unit[:, None, None]
     image = torch.from_numpy(samples["image"].values) / per_band
     sigma = torch.from_numpy(np.sqrt(samples["variance"].values)) / per_band
-    found = adaptive_moments(image.numpy())
-    columns = [getattr(found, name) for name in ("x", "y", "mxx", "mxy", "myy")]
-    moments = torch.from_numpy(np.where(found.converged[..., None], np.stack(columns, axis=-1), np.nan))
+    moments = torch.from_numpy(adaptive_moments(image.numpy()).weight)
     ids = samples["sample_id"].values
     planes = torch.zeros(len(image), 0, *image.shape[1:])
     if tangents is not None:

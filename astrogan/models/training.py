@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from astrogan.models.refiner import Refiner
-from astrogan.models.scaling import Stamps, basis_of, compress
+from astrogan.models.refiner import CHUNK, Refiner
+from astrogan.models.scaling import Stamps, compress
 from astrogan.networks import MultiScaleCritic
 from astrogan.networks.label_safe import project
 from astrogan.training import (
@@ -62,7 +62,7 @@ class RefinerTraining:
     final_rate: float = 2e-4
     gamma: float = 1.0
     regularisation: float = 0.02
-    critic_width: int = 32
+    critic_width: int = 24
     history: int = 2048
     half_life: float = 5000.0
     seed: int = 0
@@ -109,9 +109,7 @@ class RefinerRecipe(Recipe):
         """The projected residual of a batch."""
         image, sigma = sim["image"], sim["sigma"]
         z = torch.randn(len(image), self.noise, *image.shape[-2:], generator=self.rng).to(image.device)
-        with torch.no_grad():
-            basis = basis_of(sim["moments"], sim["tangents"], sigma)
-        return project(self.networks["refiner"](image, sigma, z), basis, sigma)
+        return project(self.networks["refiner"](image, sigma, z), sim["basis"], sigma)
 
     def _descend(self, name: str, loss: Tensor) -> None:
         optimizer = self.optimizers[name]
@@ -164,8 +162,9 @@ def train_refiner(
     if real.ndim != 4 or real.shape[1] != refiner.config.bands:
         raise ValueError(f"real stamps of shape {tuple(real.shape)} are not (N, {refiner.config.bands}, H, W)")
     recipe = RefinerRecipe(refiner, settings, loss or R3GAN(gamma=settings.gamma, every=4))
-    names = ("image", "sigma", "moments", "tangents")
-    groups = {"sim": {name: getattr(simulated, name) for name in names}, "real": {"image": real}}
+    parts = [simulated[slice(start, start + CHUNK)].basis().float() for start in range(0, len(simulated.image), CHUNK)]
+    sim = {"image": simulated.image, "sigma": simulated.sigma, "basis": torch.cat(parts)}
+    groups = {"sim": sim, "real": {"image": real}}
     batches = Batches(groups, settings.batch_size, seed=settings.seed, augment=["real"])
     trainer = Trainer(
         recipe, batches, settings.budget, folder, ema_half_life=settings.half_life, log_every=10, device=device

@@ -30,7 +30,7 @@ class Classifier(Recipe):
     averaged = ("classifier",)
 
     def __init__(
-        self, channels: int, *, seed: int, width: int = 24, learning_rate: float = 3e-3, weight_decay: float = 0.05
+        self, channels: int, *, seed: int, width: int = 16, learning_rate: float = 8e-3, weight_decay: float = 0.05
     ) -> None:
         self.learning_rate = learning_rate
         self.networks = nn.ModuleDict({"classifier": StampClassifier(channels, width=width, seed=seed)})
@@ -76,9 +76,9 @@ def fit_classifier(
     *,
     seed: int,
     budget: Budget,
-    width: int = 24,
-    batch_size: int = 64,
-    learning_rate: float = 3e-3,
+    width: int = 16,
+    batch_size: int = 32,
+    learning_rate: float = 8e-3,
     weight_decay: float = 0.05,
     device: str = "auto",
     on_progress: OnProgress | None = None,
@@ -88,7 +88,7 @@ def fit_classifier(
     Parameters
     ----------
     x_train
-        Stamps (N, C, H, W), H and W 18 or more.
+        Stamps (N, C, H, W), H and W 22 or more.
     y_train
         Classes (N,), 0 or 1, both present.
     seed

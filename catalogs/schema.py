@@ -125,7 +125,7 @@ class Survey:
 
     @property
     def noise_mixing(self) -> NDArray[np.float64] | None:
-        """Lower-triangular matrix (B, B) whose rows mix independent fields into the bands' backgrounds; None for none."""
+        """Lower-triangular matrix (B, B) whose rows mix independent fields into the bands' backgrounds, or None."""
         return np.linalg.cholesky(np.asarray(self.band_correlation)) if self.band_correlation else None
 
     @property

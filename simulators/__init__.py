@@ -9,9 +9,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from simulators.calibrate import calibrate, measured_galaxies
+    from simulators.calibration import calibrate, measured_galaxies
     from simulators.deflectors import EPL, ExternalShear
-    from simulators.detect import cut_out, detect, split_by_position
+    from simulators.detection import cut_out, detect, split_by_position
     from simulators.fit import label_shift
     from simulators.grid import PixelGrid
     from simulators.labels import LABELS
@@ -39,12 +39,12 @@ _HOME = {
     "WeakLens": "weak_lens",
     "adaptive_moments": "moments",
     "add_noise": "noise",
-    "calibrate": "calibrate",
-    "cut_out": "detect",
-    "detect": "detect",
+    "calibrate": "calibration",
+    "cut_out": "detection",
+    "detect": "detection",
     "label_shift": "fit",
-    "measured_galaxies": "calibrate",
-    "split_by_position": "detect",
+    "measured_galaxies": "calibration",
+    "split_by_position": "detection",
 }
 __all__ = [
     "EPL",

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from catalogs import Band, Survey
 from catalogs.checks import within
-from simulators._sources import BLENDED, EDGE, SATURATED, STAR, Sources
+from simulators._sources import BLENDED, Sources
 from simulators.psf import psf_of
 
 __all__ = ["measured_galaxies"]
@@ -54,8 +54,7 @@ def measured_galaxies(sources: Sources, survey: Survey, snr: float = 10.0) -> di
     within("snr", snr, 0.0, 1e6)
     if sources.flux.shape[1] != len(survey.bands):
         raise ValueError(f"sources have {sources.flux.shape[1]} bands, survey {survey.name!r} {len(survey.bands)}")
-    use = ~sources.having(EDGE | SATURATED | STAR) & (sources.snr >= snr) & (sources.radius20 > 0)
-    galaxies = sources[use & (sources.radius80 < sources.aperture * 1.5)]
+    galaxies = sources[sources.galaxies(snr)]
     if not len(galaxies):
         raise ValueError(f"no galaxy among {len(sources)} sources has a signal-to-noise ratio of {snr:g}")
     growth = _Growth.under(_detection_psf(galaxies, survey), survey.pixel_scale, galaxies)

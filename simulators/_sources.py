@@ -65,6 +65,11 @@ class Sources:
     def __getitem__(self, index: Any) -> Sources:
         return Sources(**{field.name: np.asarray(getattr(self, field.name))[index] for field in fields(self)})
 
+    def galaxies(self, snr: float = 10.0) -> NDArray[np.bool_]:
+        """Mask (N,) of what can be measured as a galaxy of at least `snr`: no star, not saturated, not at an edge."""
+        measurable = (self.radius20 > 0) & (self.radius80 < 1.5 * self.aperture)
+        return ~self.having(EDGE | SATURATED | STAR) & (self.snr >= snr) & measurable
+
     def having(self, flags: int) -> NDArray[np.bool_]:
         """Mask (N,) of the sources with any of `flags`."""
         return np.asarray(self.flags & flags, dtype=bool)

@@ -81,12 +81,12 @@ def read_sky(real: str, size: int, bands: str | None = None, pixel_scale: float 
     ValueError
         For images that cannot be read, have no sources, or too few galaxies for stamps on both sides.
     """
-    from simulators import Rows, calibrate, cut_out, detect, measured_galaxies, select_galaxies, split_by_position
+    from simulators import Rows, calibrate, cut_out, detect, measured_galaxies, split_by_position
 
     images = read_images(real, bands)
     survey = calibrate(images, pixel_scale=pixel_scale, name=real if real == HUBBLE else Path(real).name)
     sources = detect(images)
-    chosen = sources[select_galaxies(sources, SNR) & (sources.radius < size / 7)]
+    chosen = sources[sources.galaxies(SNR) & (sources.radius < size / 7)]
     stamps, kept = cut_out(images, chosen.x, chosen.y, size)
     chosen = chosen[kept]
     if len(chosen) < 200:
@@ -95,6 +95,10 @@ def read_sky(real: str, size: int, bands: str | None = None, pixel_scale: float 
         )
     training, held_out = split_by_position(chosen.x, size, held_out=0.4)
     sigma = np.array([band.background_sigma for band in survey.bands], dtype=np.float32)[:, None, None]
+    rows = measured_galaxies(chosen[training], survey, snr=SNR)
+    for name, at in (("x", chosen.x[training]), ("y", chosen.y[training])):
+        corner = np.rint(at - (size - 1) / 2)  # as `cut_out` places stamps
+        rows[name] = (at - corner - (size - 1) / 2) * survey.pixel_scale
     faint = measured_galaxies(sources, survey, snr=FAINT_SNR)
     area = images.sizes["x"] * images.sizes["y"] * survey.pixel_scale**2
     return Sky(
@@ -102,7 +106,7 @@ def read_sky(real: str, size: int, bands: str | None = None, pixel_scale: float 
         survey=survey,
         training=stamps[training] / sigma,
         held_out=stamps[held_out] / sigma,
-        galaxies=Rows(measured_galaxies(chosen[training], survey, snr=SNR)),
+        galaxies=Rows(rows),
         neighbours=Rows(faint),
         density=len(faint["radius"]) / area,
         licence=HUBBLE_LICENCE if real == HUBBLE else "that of the images it was trained on",
@@ -126,7 +130,8 @@ def lens_simulator(sky: Sky, size: int) -> StrongLens:
     """Strong lenses: light of the brightest measured galaxies, sources from all of them, masses from the catalogue."""
     from simulators import Rows, StrongLens
 
-    labels = {name: np.asarray(values) for name, values in sky.galaxies.labels.items()}
+    shape = ("flux", "radius", "n", "e1", "e2")
+    labels = {name: np.asarray(sky.galaxies.labels[name]) for name in shape}
     total = labels["flux"].sum(axis=1)
     bright = total >= np.quantile(total, 0.8)
     light = Rows({f"light_{name}": values[bright] for name, values in labels.items()})

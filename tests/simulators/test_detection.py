@@ -12,7 +12,7 @@ from scipy.ndimage import convolve
 from scipy.spatial import cKDTree
 
 from simulators._frames import read_frames
-from simulators.detect import (
+from simulators.detection import (
     BLENDED,
     EDGE,
     SATURATED,

@@ -16,8 +16,8 @@ from scipy.spatial import cKDTree
 from catalogs import Band, Survey
 from simulators._background import autocorrelation, electrons_per_unit, positive
 from simulators._stars import fit_psf
-from simulators.calibrate import calibrate, measured_galaxies
-from simulators.detect import STAR, detect
+from simulators.calibration import calibrate, measured_galaxies
+from simulators.detection import STAR, detect
 from simulators.noise import add_noise
 
 SCALE, SKY, SIGMA, GAIN = 0.25, 200.0, 10.0, 2.2

@@ -16,7 +16,7 @@ from simulators._background import autocorrelation, blank_sky, clipped_moments, 
 from simulators._frames import Frames, read_frames
 from simulators._growth import measured_galaxies
 from simulators._stars import PsfFit, fit_psf
-from simulators.detect import EDGE, SATURATED, STAR, Sources, measure
+from simulators.detection import EDGE, SATURATED, STAR, Sources, measure
 
 __all__ = ["calibrate", "measured_galaxies"]
 

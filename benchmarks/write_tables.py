@@ -34,7 +34,9 @@ def lines_of(report: dict) -> list[str]:
     lines.append(f"| label drift, worst of all labels and stamps [σ] | 0 | {small(worst)} | median {small(control)} |")
     for row in report["moment_drift"]:
         unit = f" [{row['unit']}]" if row["unit"] else ""
-        lines.append(f"| {row['quantity']}{unit}, median drift | 0 | {small(row['median'])} | {small(row['control_median'])} |")
+        lines.append(
+            f"| {row['quantity']}{unit}, median drift | 0 | {small(row['median'])} | {small(row['control_median'])} |"
+        )
     return lines
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from simulators._sources import Sources
 
-__all__ = ["autocorrelation", "blank_sky", "clipped_moments", "electrons_per_unit", "positive"]
+__all__ = ["LEAST_BLANK", "autocorrelation", "blank_sky", "clipped_moments", "electrons_per_unit", "positive"]
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]

@@ -71,7 +71,7 @@ def as_cube(images: Any, bands: Iterable[str] | None = None) -> tuple[NDArray[np
     for side, pixels in zip(("y", "x"), cube.shape[-2:], strict=True):
         within(f"image side in {side}", pixels, MIN_SIDE, MAX_SIDE, "pixels")
     within("number of pixels", cube.size, 1, MAX_PIXELS)
-    names = tuple(bands) if bands is not None else tuple(own or (f"band{i}" for i in range(len(cube))))
+    names = _names(bands, own) if bands is not None else tuple(own or (f"band{i}" for i in range(len(cube))))
     if own is not None and bands is not None:
         cube = cube[[own.index(one_of("band of the images", name, own)) for name in names]]
     if len(names) != len(cube) or len(set(names)) != len(names):
@@ -80,6 +80,13 @@ def as_cube(images: Any, bands: Iterable[str] | None = None) -> tuple[NDArray[np
         if not np.isfinite(plane).any():
             raise ValueError(f"band {name!r} of the images has no finite pixel")
     return cube, names
+
+
+def _names(bands: Iterable[str], own: list[str] | None) -> tuple[str, ...]:
+    """Band names of a list, ``"gri"``, ``"g,Ks"``, or one of the images' `own` names."""
+    if isinstance(bands, str) and (bands in (own or ()) or "," in bands):
+        return tuple(name.strip() for name in bands.split(","))
+    return tuple(bands)
 
 
 def read_frames(images: Any, bands: Iterable[str] | None = None) -> Frames:

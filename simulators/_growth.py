@@ -13,7 +13,7 @@ from catalogs.checks import within
 from simulators._sources import BLENDED, Sources
 from simulators.psf import psf_of
 
-__all__ = ["measured_galaxies"]
+__all__ = ["Growth", "measured_galaxies"]
 
 Array = NDArray[np.float64]
 INDICES = np.array([0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.0])
@@ -57,15 +57,17 @@ def measured_galaxies(sources: Sources, survey: Survey, snr: float = 10.0) -> di
     galaxies = sources[sources.galaxies(snr)]
     if not len(galaxies):
         raise ValueError(f"no galaxy among {len(sources)} sources has a signal-to-noise ratio of {snr:g}")
-    growth = _Growth.under(_detection_psf(galaxies, survey), survey.pixel_scale, galaxies)
+    outermost = np.maximum(galaxies.aperture, galaxies.radius80)
+    growth = Growth.under(_detection_psf(galaxies, survey), survey.pixel_scale, galaxies.radius, outermost)
     resolution = np.clip(1.0 - (growth.point_radius / galaxies.radius) ** 2, 0.0, 1.0)
-    index, modulus = growth.index(galaxies), _intrinsic_ellipticity(galaxies, resolution)
+    index = growth.index(galaxies.radius20, galaxies.radius, galaxies.radius80, galaxies.aperture)
+    modulus = _intrinsic_ellipticity(galaxies, resolution)
     steep = galaxies.having(BLENDED) & (index > 0.95 * INDICES[-1])
     own = (galaxies.snr > SHAPE_SNR) & (resolution > SHAPE_RESOLUTION) & ~steep
     if own.any():
         lent = np.resize(np.flatnonzero(own), int((~own).sum()))
         index[~own], modulus[~own] = index[lent], modulus[lent]
-    radius, inside = growth.radius(galaxies, index)
+    radius, inside = growth.radius(galaxies.radius, galaxies.aperture, index)
     return {
         "flux": np.maximum(galaxies.flux, 0.0) / inside[:, None],
         "radius": _round_off(radius, modulus, growth.point_radius) * survey.pixel_scale,
@@ -106,7 +108,7 @@ def _round_off(radius: Array, modulus: Array, blur: float) -> Array:
 
 
 @dataclass(frozen=True, eq=False)
-class _Growth:
+class Growth:
     """Growth curves: share of light (aperture radius, index, size) inside circles, for radii and sizes in pixels."""
 
     apertures: Array
@@ -115,7 +117,7 @@ class _Growth:
     point_radius: float
 
     @classmethod
-    def under(cls, band: Band, pixel_scale: float, galaxies: Sources) -> _Growth:
+    def under(cls, band: Band, pixel_scale: float, radius: Array, outermost: Array) -> Growth:
         """Growth curves under the PSF of `band` and two pixel responses (the image's and that of summing pixels).
 
         The share of light within R is the integral of R J1(kR) F(k) dk with F the product of the transforms.
@@ -125,8 +127,8 @@ class _Growth:
         fwhm = band.psf_fwhm / pixel_scale
         k = 2.0 * math.pi * (np.arange(1, WAVES + 1) / WAVES) ** 1.5
         blur = psf_of(band).transform(k / pixel_scale) * np.exp(-(k**2) / 12.0)
-        sizes = np.geomspace(0.05 * fwhm, 3.0 * float(galaxies.radius.max()), SIZES)
-        apertures = np.geomspace(0.1, 1.01 * max(galaxies.aperture.max(), galaxies.radius80.max()), RADII)
+        sizes = np.geomspace(0.05 * fwhm, 3.0 * float(radius.max()), SIZES)
+        apertures = np.geomspace(0.1, 1.01 * float(outermost.max()), RADII)
         kernel = apertures[:, None] * j1(apertures[:, None] * k) * np.gradient(np.append(0.0, k))[1:]
         light = np.stack([_sersic_transform(n, k * sizes[:, None]) for n in INDICES])
         shares = np.clip(np.einsum("rk,nsk->rns", kernel, light * blur, optimize=True), 1e-6, 1.0)
@@ -140,19 +142,19 @@ class _Growth:
         part = (at - low)[:, None, None]
         return np.asarray((1.0 - part) * self.shares[low] + part * self.shares[low + 1])
 
-    def _sizes(self, galaxies: Sources) -> tuple[Array, Array]:
+    def _sizes(self, radius: Array, aperture: Array) -> tuple[Array, Array]:
         """Position (N, index) on the grid of sizes that gives the half-light radius, and the total (N, index, size)."""
-        total = self._inside(galaxies.aperture)
-        half = self._inside(galaxies.radius) / total - 0.5  # falls with size
+        total = self._inside(aperture)
+        half = self._inside(radius) / total - 0.5  # falls with size
         step = np.clip((half > 0).sum(axis=2), 1, SIZES - 1)[..., None]
         before, after = (np.take_along_axis(half, step - back, axis=2) for back in (1, 0))
         part = np.clip(before / np.maximum(before - after, 1e-12), 0.0, 1.0)
         return (step - 1 + part)[..., 0], total
 
-    def index(self, galaxies: Sources) -> Array:
+    def index(self, radius20: Array, radius: Array, radius80: Array, aperture: Array) -> Array:
         """Sersic index (N,) whose growth between the radii of 20 and 80 % is the measured one."""
-        size, total = self._sizes(galaxies)
-        inner, outer = (_at(self._inside(radius) / total, size) for radius in (galaxies.radius20, galaxies.radius80))
+        size, total = self._sizes(radius, aperture)
+        inner, outer = (_at(self._inside(ring) / total, size) for ring in (radius20, radius80))
         excess = inner - outer + 0.6  # rises with the index
         step = np.clip((excess < 0).sum(axis=1), 1, len(INDICES) - 1)[:, None]
         before, after = (np.take_along_axis(excess, step - back, axis=1)[:, 0] for back in (1, 0))
@@ -160,9 +162,9 @@ class _Growth:
         log = np.log(INDICES)[step[:, 0] - 1] * (1.0 - part) + np.log(INDICES)[step[:, 0]] * part
         return np.asarray(np.exp(log))
 
-    def radius(self, galaxies: Sources, index: Array) -> tuple[Array, Array]:
+    def radius(self, radius: Array, aperture: Array, index: Array) -> tuple[Array, Array]:
         """Circular half-light radius (N,) [pixel] for indices (N,), and the share of light in the aperture (N,)."""
-        size, total = self._sizes(galaxies)
+        size, total = self._sizes(radius, aperture)
         at = np.interp(np.log(index), np.log(INDICES), np.arange(len(INDICES)))
         low = np.minimum(at.astype(int), len(INDICES) - 2)
         part, rows = at - low, np.arange(len(at))

@@ -24,7 +24,7 @@ class Sources:
         Centroid [pixel index].
     flux, flux_err : (N, band) float64
         Sum in one elliptical Kron aperture common to all bands, neighbours masked, and its error from the background
-        alone (white-noise error times the measured excess of 4 x 4 pixel means) [image unit].
+        alone (white-noise error times the measured excess of 4 x 4 pixel means; infinite without pixels) [image unit].
     peak : (N, band) float64
         Highest pixel of the source's footprint above the background [image unit].
     radius, radius20, radius80 : (N,) float64

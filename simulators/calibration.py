@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from catalogs import Band, Survey
 from catalogs.checks import one_of, within
 from catalogs.schema import NJY_ZERO_POINT
-from simulators._background import autocorrelation, blank_sky, clipped_moments, electrons_per_unit
+from simulators._background import LEAST_BLANK, autocorrelation, blank_sky, clipped_moments, electrons_per_unit
 from simulators._frames import Frames, read_frames
 from simulators._growth import measured_galaxies
 from simulators._stars import PsfFit, fit_psf
-from simulators.detection import EDGE, SATURATED, STAR, Sources, measure
+from simulators.detection import SATURATED, STAR, Sources, measure
 
 __all__ = ["calibrate", "measured_galaxies"]
 
@@ -152,7 +152,9 @@ def _band_correlation(frames: Frames, blank: NDArray[np.bool_]) -> tuple[tuple[f
     empty = blank & ~frames.missing.any(axis=0)
     noise = frames.data[:, empty] / frames.rms[:, empty]
     noise = noise[:, (np.abs(noise) < 3.0).all(axis=0)].astype(np.float64)
-    matrix = np.atleast_2d(np.corrcoef(noise))
+    if noise.shape[1] < LEAST_BLANK or len(noise) == 1:
+        return ()
+    matrix = np.corrcoef(noise)
     apart = matrix - np.eye(len(matrix))
     if np.abs(apart).max() < SHARED_NOISE:
         return ()
@@ -185,7 +187,7 @@ def _psf(
     band = frames.names[index]
     snr = sources.flux[:, index] / sources.flux_err[:, index]
     peak = sources.peak[:, index]
-    fine = ~sources.having(EDGE | SATURATED) & (peak < 0.5 * peak.max()) & (peak > 0)
+    fine = ~sources.having(SATURATED) & (peak < 0.5 * peak.max()) & (peak > 0)
     stars = np.flatnonzero(fine & sources.having(STAR) & (snr > STAR_SNR))
     stellar = len(stars) >= FEWEST_STARS
     if not stellar:

@@ -93,7 +93,7 @@ class EPL:
         u = cos * (px - x0) + sin * (py - y0)
         v = cos * (py - y0) - sin * (px - x0)
         radius = np.sqrt(q**2 * u**2 + v**2) + 1e-12
-        return (2.0 - slope) / 2.0 * (theta_e * np.sqrt(q) / radius) ** slope
+        return np.asarray((2.0 - slope) / 2.0 * (theta_e * np.sqrt(q) / radius) ** slope)
 
 
 @dataclass(frozen=True)

@@ -129,7 +129,7 @@ def _band_fluxes(frames: Frames, ellipses: tuple[Array, ...], own: dict[str, Any
             data / np.float32(unit), *ellipses, err=rms / np.float32(unit), subpix=5, **{**own, "mask": missing}
         )
         excess = _clumping(data, (own["segmap"] == 0) & ~missing)
-        sums.append((np.nan_to_num(flux) * unit, np.nan_to_num(error) * unit * excess))
+        sums.append((np.nan_to_num(flux) * unit, np.where(error > 0, error, np.inf) * unit * excess))
     return np.stack([flux for flux, _ in sums], axis=1), np.stack([error for _, error in sums], axis=1)
 
 

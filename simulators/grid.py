@@ -36,4 +36,4 @@ class PixelGrid:
     def axis(self, oversample: int = 1, pad: int = 0) -> NDArray[np.float64]:
         """Coordinates [arcsec] of the centres of `oversample` cells per pixel, with `pad` extra pixels at both ends."""
         cells = (self.size + 2 * pad) * oversample
-        return (np.arange(cells) - (cells - 1) / 2.0) * (self.scale / oversample)
+        return np.asarray((np.arange(cells) - (cells - 1) / 2.0) * (self.scale / oversample), dtype=np.float64)

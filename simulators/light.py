@@ -111,7 +111,8 @@ class Sersic:
 
     def matrix(self) -> NDArray[np.float64]:
         """Matrices M, shape (N, 2, 2) [arcsec], that map the unit circle to the half-light ellipses."""
-        return shape_matrix(np.asarray(self.e1), np.asarray(self.e2)) * np.asarray(self.radius)[:, None, None]
+        unit = shape_matrix(np.asarray(self.e1), np.asarray(self.e2))
+        return np.asarray(unit * np.asarray(self.radius)[:, None, None])
 
     def packed(self) -> NDArray[np.float64]:
         """Rows [x, y, inverse of M, 1/(2n), b, I0] of a unit-flux profile for the kernels, shape (N, 9)."""

@@ -112,7 +112,7 @@ def samples(
     shapes: LabelShapes,
     ids: NDArray[np.int64],
     survey: Survey,
-    planes: Mapping[str, NDArray[np.generic]],
+    planes: Mapping[str, NDArray[Any]],
     attrs: Mapping[str, Any],
 ) -> xr.Dataset:
     """A sample Dataset of labels (dims by name) and pixel planes (sample, band, y, x)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -141,7 +141,7 @@ class Simulator(ABC):
         """
         labels = self._checked(truth)
         image = self._expected(labels).astype(np.float32)
-        return self._dataset(labels, sample_ids_of(truth, len(image)), truth, image=image)
+        return self._dataset(labels, sample_ids_of(truth, len(image)), truth, {"image": image})
 
     def observe(self, clean: xr.Dataset, seed: int) -> xr.Dataset:
         """Add noise to an expected image: `image`, `variance`, `mask` and the expected image as `clean`."""
@@ -149,8 +149,8 @@ class Simulator(ABC):
         image, variance = add_noise(clean["image"].values, self._survey.bands, seed, ids, self._survey.noise_mixing)
         expected = clean["image"].values
         mask = np.zeros(image.shape, dtype=np.uint8)
-        planes = {"image": image, "variance": variance, "mask": mask, "clean": expected}
-        return self._dataset(self._checked(clean), ids, clean, seed=seed, **planes)
+        planes: dict[str, NDArray[Any]] = {"image": image, "variance": variance, "mask": mask, "clean": expected}
+        return self._dataset(self._checked(clean), ids, clean, planes, seed=seed)
 
     def simulate(self, n: int, seed: int, start: int = 0) -> xr.Dataset:
         """Draw, render and observe samples start .. start+n-1 of run `seed`."""
@@ -209,13 +209,13 @@ class Simulator(ABC):
         labels: dict[str, Array],
         ids: NDArray[np.int64],
         before: xr.Dataset | Mapping[str, ArrayLike] | None = None,
+        planes: Mapping[str, NDArray[Any]] | None = None,
         *,
         seed: int | None = None,
-        **planes: NDArray[np.generic],
     ) -> xr.Dataset:
         attrs = dict(getattr(before, "attrs", {}))
         attrs |= {"simulator": type(self).__name__} | ({} if seed is None else {"seed": seed})
-        return samples(labels, self._shapes, ids, self._survey, planes, attrs)
+        return samples(labels, self._shapes, ids, self._survey, planes or {}, attrs)
 
     def _expected(self, labels: dict[str, Array], label: str | None = None) -> Array:
         """Expected images, shape (S, B, size, size) float64, of checked labels: all parts, or those that `label`

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,16 +17,57 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from astrogan.models import Refiner
-    from astrogan.validation import Drift
     from simulators.simulator import Simulator
 
-__all__ = ["fitted_drift", "simulate", "train"]
+__all__ = ["Refined", "Simulated", "refine", "simulate", "train"]
 
 CHUNK = 250
 Array = NDArray[np.float32]
 
 
-def simulate(simulator: Simulator, count: int, seed: int, steps: Steps) -> tuple[xr.Dataset, xr.DataArray]:
+@dataclass(frozen=True)
+class Simulated:
+    """Samples, their tangents, and the simulator that made both."""
+
+    simulator: Simulator
+    samples: xr.Dataset
+    tangents: xr.DataArray
+
+    @property
+    def image(self) -> Array:
+        """Pixels (sample, band, y, x)."""
+        return np.asarray(self.samples["image"].values)
+
+    def part(self, at: slice) -> Simulated:
+        """Some of the samples."""
+        return Simulated(self.simulator, self.samples.isel(sample=at), self.tangents.isel(sample=at))
+
+
+@dataclass(frozen=True)
+class Refined:
+    """Simulated samples, refined with the label-safe projection and, as `control`, without it."""
+
+    raw: Simulated
+    refined: xr.Dataset
+    control: Array
+
+    @property
+    def image(self) -> Array:
+        """Refined pixels (sample, band, y, x)."""
+        return np.asarray(self.refined["image"].values)
+
+    @property
+    def samples(self) -> xr.Dataset:
+        """The refined samples, with the pixels before refinement as `simulated`."""
+        plane = self.raw.samples["image"].assign_attrs(long_name="simulated image before refinement")
+        return self.refined.assign(simulated=plane)
+
+    def part(self, at: slice) -> Refined:
+        """Some of the samples."""
+        return Refined(self.raw.part(at), self.refined.isel(sample=at), self.control[at])
+
+
+def simulate(simulator: Simulator, count: int, seed: int, steps: Steps) -> Simulated:
     """Samples and their tangents, in chunks that tell how far they are."""
     import xarray as xr
 
@@ -42,12 +84,20 @@ def simulate(simulator: Simulator, count: int, seed: int, steps: Steps) -> tuple
             tangents.append(simulator.tangent(part))
             step.advance((index + 1) / len(images))
         step.done(f"{tangents[0].sizes['label']} tangents each")
-    return xr.concat(images, "sample", data_vars="minimal"), xr.concat(tangents, "sample")
+    samples = xr.concat(images, "sample", data_vars="minimal")
+    return Simulated(simulator, samples, xr.concat(tangents, "sample"))
+
+
+def refine(refiner: Refiner, raw: Simulated, seed: int) -> Refined:
+    """Refine samples, and once more without the projection: the control that must fail."""
+    refined = refiner.apply(raw.samples, raw.tangents, seed=seed)
+    control = refiner.apply(raw.samples, seed=seed, label_safe=False)
+    return Refined(raw, refined, np.asarray(control["image"].values))
 
 
 def train(
     sky: Sky,
-    lesson: tuple[xr.Dataset, xr.DataArray],
+    lesson: Simulated,
     refiner: Refiner,
     minutes: float,
     seed: int,
@@ -66,7 +116,7 @@ def train(
         def tell(fraction: float, scalars: dict[str, float]) -> None:
             step.advance(fraction, f"critic {scalars['critic']:.3f}  change {scalars['change']:.3f} sigma")
 
-        stamps, real = as_stamps(*lesson), torch.from_numpy(sky.training)
+        stamps, real = as_stamps(lesson.samples, lesson.tangents), torch.from_numpy(sky.training)
         trained, summary = train_refiner(refiner, stamps, real, settings, folder=folder, on_progress=tell)
         trained.card = _card(refiner, sky, seed, summary)
         step.done(f"{summary['images']} images, {summary['images_per_second']:.0f}/s")
@@ -89,23 +139,3 @@ def _card(refiner: Refiner, sky: Sky, seed: int, summary: dict[str, Any]) -> dic
         },
         "licence": sky.licence,
     }
-
-
-def fitted_drift(
-    simulator: Simulator, tangents: xr.DataArray, before: Array, after: Array, variance: Array, control: Array
-) -> list[Drift]:
-    """Drift of every label, each in the first of the simulator's fits that holds it."""
-    from astrogan.validation import label_drift
-
-    rows: dict[str, Drift] = {}
-    for labels in simulator.fits:
-        names = [str(n) for n in tangents["label"].values if any(_is_of(str(n), label) for label in labels)]
-        jacobian = tangents.sel(label=names).values
-        for row in label_drift(before, after, jacobian, variance, names, control=control):
-            rows.setdefault(row.quantity, row)
-    return [rows[name] for name in map(str, tangents["label"].values)]
-
-
-def _is_of(tangent: str, label: str) -> bool:
-    """Whether a tangent's name is the label's, perhaps with a band or a component after it."""
-    return tangent == label or (tangent.startswith(f"{label}_") and tangent.rsplit("_", 1)[0] in (label, f"{label}_0"))

@@ -82,8 +82,10 @@ class RefinerRecipe(Recipe):
         self.settings, self.loss, self.noise = settings, loss, refiner.config.noise
         critic = MultiScaleCritic(refiner.config.bands, width=settings.critic_width, seed=settings.seed)
         self.networks = nn.ModuleDict({"refiner": copy.deepcopy(refiner.network), "critic": critic})
-        rates = {"lr": settings.learning_rate, "betas": (0.0, 0.99)}
-        self.optimizers = {name: torch.optim.Adam(net.parameters(), **rates) for name, net in self.networks.items()}
+        self.optimizers = {
+            name: torch.optim.Adam(network.parameters(), settings.learning_rate, betas=(0.0, 0.99))
+            for name, network in self.networks.items()
+        }
         self.history = History(settings.history, seed=settings.seed)
         self.rng = torch.Generator().manual_seed(settings.seed)
         self.steps = 0
@@ -114,7 +116,7 @@ class RefinerRecipe(Recipe):
     def _descend(self, name: str, loss: Tensor) -> None:
         optimizer = self.optimizers[name]
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        torch.autograd.backward(loss)
         optimizer.step()
 
     def state_dict(self) -> dict[str, Any]:

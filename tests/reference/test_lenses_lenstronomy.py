@@ -39,7 +39,9 @@ def test_sersic_brightness():
     model = LightModel(["SERSIC_ELLIPSE"])
     shape = {"R_sersic": 0.4, "n_sersic": 2.5, "e1": 0.15, "e2": -0.1, "center_x": 0.05, "center_y": 0.02}
     amplitude = 5.0 / model.total_flux([{"amp": 1.0, **shape}])[0]
-    assert np.allclose(light.brightness(x, y)[0], model.surface_brightness(x, y, [{"amp": amplitude, **shape}]), rtol=2e-3)
+    assert np.allclose(
+        light.brightness(x, y)[0], model.surface_brightness(x, y, [{"amp": amplitude, **shape}]), rtol=2e-3
+    )
 
 
 def test_lensed_image_converges_to_a_finely_sampled_lenstronomy_image():
@@ -63,6 +65,8 @@ def test_lensed_image_converges_to_a_finely_sampled_lenstronomy_image():
 
     out = np.zeros((1, 1, n, n))
     mass = EPL(1.1, 2.1, 0.1, 0.05)
-    draw_lensed(mass, ExternalShear(0.03, -0.02), [source], np.ones((1, 1, 1)), PixelGrid(n, scale), (psf,), "high", out)
+    draw_lensed(
+        mass, ExternalShear(0.03, -0.02), [source], np.ones((1, 1, 1)), PixelGrid(n, scale), (psf,), "high", out
+    )
     assert np.abs(out[0, 0] - image).max() < 1e-3 * image.max()
     assert out.sum() == pytest.approx(image.sum(), rel=1e-3)

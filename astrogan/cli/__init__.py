@@ -34,6 +34,7 @@ def demo(
     galaxies: Annotated[int, typer.Option(help="Weakly lensed galaxies to simulate.")] = 2000,
     lenses: Annotated[int, typer.Option(help="Strong lenses to simulate.")] = 64,
     minutes: Annotated[float, typer.Option(help="Minutes of training.")] = 1.0,
+    judge_images: Annotated[int, typer.Option(help="Stamps shown to the network that judges, per fold.")] = 8000,
     seed: Seed = 1,
     overwrite: Overwrite = False,
 ) -> None:
@@ -54,6 +55,7 @@ def demo(
         galaxies=galaxies,
         lenses=lenses,
         minutes=minutes,
+        judge_images=judge_images,
         seed=seed,
         overwrite=overwrite,
     )
@@ -78,6 +80,7 @@ def train_refiner(
     size: Annotated[int, typer.Option(help="Side of the stamps [pixel].")] = 32,
     minutes: Annotated[float, typer.Option(help="Minutes of training.")] = 10.0,
     start: Annotated[Path | None, typer.Option(help="Weights to start from; random ones by default.")] = None,
+    rate: Annotated[float, typer.Option(help="Learning rate at the start; it falls to a tenth.")] = 2e-3,
     seed: Seed = 0,
     overwrite: Overwrite = False,
 ) -> None:
@@ -96,6 +99,7 @@ def train_refiner(
         size=size,
         minutes=minutes,
         start=start,
+        rate=rate,
         seed=seed,
         overwrite=overwrite,
     )

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DemoSettings", "run_demo"]
 
+RATE = 1e-3  # half of what training from nothing starts with
+
 
 @dataclass(frozen=True)
 class DemoSettings:
@@ -36,6 +38,7 @@ class DemoSettings:
     size: int = 32
     lens_size: int = 64
     minutes: float = 1.0
+    judge_images: int = 8000
     seed: int = 1
     overwrite: bool = False
 
@@ -44,6 +47,7 @@ class DemoSettings:
         within("lenses", self.lenses, 1, 10_000)
         within("size", self.size, 24, 256, "pixels")
         within("lens_size", self.lens_size, 24, 256, "pixels")
+        within("judge_images", self.judge_images, 100, 1e9)
         within("minutes", self.minutes, 0.0, 1e4, "min", open_low=True)
         within("seed", self.seed, 0, 2**62)
 
@@ -63,7 +67,7 @@ def run_demo(settings: DemoSettings, steps: Steps) -> tuple[Path, Report]:
         galaxies = simulate(weak_simulator(sky, settings.size), settings.galaxies, settings.seed, steps)
         lenses = simulate(lens_simulator(sky, settings.lens_size), settings.lenses, settings.seed, steps)
         lesson = galaxies.part(slice(0, settings.galaxies // 2))
-        refiner = train(sky, lesson, start_from(sky), settings.minutes, settings.seed, steps, folder / "training")
+        refiner = train(sky, lesson, start_from(sky), settings.minutes, RATE, settings.seed, steps, folder / "training")
         refiner.save(folder / "refiner.safetensors")
         with steps.step(f"Refine {settings.galaxies} galaxies and {settings.lenses} lenses"):
             made = {
@@ -113,8 +117,8 @@ def _write(
 
     with steps.step("Judge against held-out real galaxies") as step:
         lesson = slice(0, settings.galaxies // 2)
-        content = judge(sky, made, lesson, refiner.card, settings.seed, step)
-        content = replace(content, training_log=folder / "training" / "log.jsonl")
+        content = judge(sky, made, lesson, settings.judge_images, settings.seed, step)
+        content = replace(content, training_log=folder / "training" / "log.jsonl", model_card=refiner.card)
     with steps.step("Write store, FITS, gallery and report") as step:
         digests = {name: write_samples(one.samples, folder / f"{name}.h5") for name, one in made.items()}
         for name, one in made.items():

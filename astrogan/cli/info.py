@@ -50,5 +50,5 @@ def _model(path: Path) -> str:
     from astrogan.models import Refiner
 
     refiner = Refiner.load(path)
-    count = sum(parameter.numel() for parameter in refiner.network.parameters())
+    count = sum(parameter.numel() for parameter in refiner.networks["refiner"].parameters())
     return f"{path}: refiner with {count} weights\n{json.dumps(refiner.card, indent=2)}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,16 +17,14 @@ if TYPE_CHECKING:
 __all__ = ["judge"]
 
 
-def judge(
-    sky: Sky, made: dict[str, Refined], lesson: slice, card: dict[str, Any], seed: int, step: Step
-) -> ReportContent:
+def judge(sky: Sky, made: dict[str, Refined], lesson: slice, images: int, seed: int, step: Step) -> ReportContent:
     """Everything the report shows; galaxies of the `lesson` that trained the refiner are left out of its scores."""
     from astrogan.validation import ReportContent, moment_drift
 
     sigma = np.array([band.background_sigma for band in sky.survey.bands], dtype=np.float32)[:, None, None]
     galaxies, lenses = made["galaxies"].part(slice(lesson.stop, None)), made["lenses"]
     raw, refined = galaxies.raw.image, galaxies.image
-    before, after, floor = _scores(sky.held_out, raw / sigma, refined / sigma, seed, step)
+    before, after, floor = _scores(sky.held_out, raw / sigma, refined / sigma, images, seed, step)
     step.done(
         "; ".join(f"{a.classifier} {a.accuracy:.3f} -> {b.accuracy:.3f}" for a, b in zip(before, after, strict=True))
     )
@@ -45,18 +43,17 @@ def judge(
         lenses_simulated=lenses.raw.image,
         lenses_refined=lenses.image,
         provenance={"real sky": sky.source, "seed": seed, **sky.survey.references},
-        model_card=card,
     )
 
 
-def _scores(real: Array, raw: Array, refined: Array, seed: int, step: Step) -> list[tuple[TwoSample, ...]]:
+def _scores(real: Array, raw: Array, refined: Array, images: int, seed: int, step: Step) -> list[tuple[TwoSample, ...]]:
     """Two-sample scores of raw and refined against real, and of one half of the real stamps against the other."""
     from astrogan.validation import two_sample
 
     half = len(real) // 2
     scores = []
     for index, (one, other) in enumerate(((real, raw), (real, refined), (real[:half], real[half:]))):
-        scores.append(two_sample(one, other, seed=seed))
+        scores.append(two_sample(one, other, seed=seed, images=images))
         step.advance((index + 1) / 4)
     return scores
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalogs import Survey
+from catalogs.checks import one_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -64,7 +65,8 @@ def read_images(real: str, bands: str | None) -> xr.DataArray:
 
     if real == HUBBLE:
         field = hubble_deep_field()
-        return field if bands is None else field.sel(band=list(bands))
+        known = [str(name) for name in field["band"].values]
+        return field if bands is None else field.sel(band=[one_of("band of the Hubble field", b, known) for b in bands])
     images = read(real, bands=bands)
     names = [str(name) for name in images["band"].values]
     if bands is not None or len(names) <= 3:

@@ -27,6 +27,7 @@ class TrainSettings:
     size: int = 32
     minutes: float = 10.0
     start: Path | None = None
+    rate: float = 2e-3
     seed: int = 0
     overwrite: bool = False
 
@@ -57,6 +58,6 @@ def run_training(settings: TrainSettings, steps: Steps) -> None:
     bands = len(sky.survey.bands)
     refiner = Refiner.load(settings.start) if settings.start else Refiner(RefinerConfig(bands=bands))
     lesson = simulate(weak_simulator(sky, settings.size), settings.galaxies, settings.seed, steps)
-    trained = train(sky, lesson, refiner, settings.minutes, settings.seed, steps, folder=None)
+    trained = train(sky, lesson, refiner, settings.minutes, settings.rate, settings.seed, steps, folder=None)
     trained.card["command"] = shlex.join(["astrogan", *sys.argv[1:]])
     trained.save(settings.out)

@@ -100,6 +100,7 @@ def train(
     lesson: Simulated,
     refiner: Refiner,
     minutes: float,
+    rate: float,
     seed: int,
     steps: Steps,
     folder: Path | None,
@@ -111,7 +112,8 @@ def train(
     from astrogan.training import Budget
 
     with steps.step("Train the refiner") as step:
-        settings = RefinerTraining(Budget(seconds=60.0 * minutes), seed=seed)
+        budget = Budget(seconds=60.0 * minutes)
+        settings = RefinerTraining(budget, learning_rate=rate, final_rate=0.1 * rate, seed=seed)
 
         def tell(fraction: float, scalars: dict[str, float]) -> None:
             step.advance(fraction, f"critic {scalars['critic']:.3f}  change {scalars['change']:.3f} sigma")

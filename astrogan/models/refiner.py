@@ -18,9 +18,9 @@ from torch import Tensor, nn
 
 from astrogan.models.files import load_model, save_model
 from astrogan.models.scaling import Stamps, as_stamps, compress
-from astrogan.networks import ResidualTrunk
+from astrogan.networks import MultiScaleCritic, ResidualTrunk
 from astrogan.networks.label_safe import project
-from astrogan.training import mixed_precision, pick_device
+from astrogan.training import cpu_threads, mixed_precision, pick_device
 from catalogs.checks import one_of, within
 
 if TYPE_CHECKING:
@@ -44,6 +44,8 @@ class RefinerConfig:
         Channels and residual blocks of the trunk.
     noise : int
         Channels of white noise z: a refiner without them could not add anything random.
+    critic_width : int
+        Channels of the local critics, kept with the refiner so that training can go on.
     seed : int
         Of the initial weights.
     """
@@ -52,10 +54,11 @@ class RefinerConfig:
     width: int = 16
     blocks: int = 3
     noise: int = 2
+    critic_width: int = 24
     seed: int = 0
 
     def __post_init__(self) -> None:
-        limits = {"bands": (1, 64), "width": (4, 512), "blocks": (1, 32), "noise": (0, 16)}
+        limits = {"bands": (1, 64), "width": (4, 512), "blocks": (1, 32), "noise": (0, 16), "critic_width": (4, 512)}
         for name, (low, high) in limits.items():
             within(f"refiner {name}", getattr(self, name), low, high)
 
@@ -90,7 +93,8 @@ class Refiner:
     def __init__(self, config: RefinerConfig, card: dict[str, Any] | None = None) -> None:
         self.config = config
         self.card: dict[str, Any] = dict(card or {})
-        self.network = RefinerNetwork(config)
+        critic = MultiScaleCritic(config.bands, width=config.critic_width, seed=config.seed)
+        self.networks = nn.ModuleDict({"refiner": RefinerNetwork(config), "critic": critic})
 
     def apply(
         self,
@@ -126,11 +130,10 @@ class Refiner:
             raise ValueError(f"the refiner has {self.config.bands} bands, the samples have {samples.sizes['band']}")
         stamps = as_stamps(samples, tangents if label_safe else None)
         where = pick_device(device)
-        network = self.network.to(where).eval()
-        parts = [
-            self._refine(network, stamps, slice(start, start + CHUNK), seed, label_safe, where)
-            for start in range(0, len(stamps.image), CHUNK)
-        ]
+        network = self.networks["refiner"].to(where).eval()
+        starts = range(0, len(stamps.image), CHUNK)
+        with cpu_threads():
+            parts = [self._refine(network, stamps, slice(k, k + CHUNK), seed, label_safe, where) for k in starts]
         image = np.concatenate(parts) * stamps.unit[:, None, None].numpy()
         safe = "off" if not label_safe else "moments" if tangents is None else "moments, tangents"
         out = samples.assign(image=samples["image"].copy(data=image.astype(np.float32)))
@@ -149,7 +152,7 @@ class Refiner:
 
     def save(self, path: str | Path) -> None:
         """Write ``<path>`` (safetensors) and its JSON card beside it."""
-        save_model(path, self.network, {**self.card, "model": "refiner", "config": dataclasses.asdict(self.config)})
+        save_model(path, self.networks, {**self.card, "model": "refiner", "config": dataclasses.asdict(self.config)})
 
     @classmethod
     def load(cls, path: str | Path) -> Refiner:
@@ -157,7 +160,7 @@ class Refiner:
         card, state = load_model(path, "refiner")
         refiner = cls(RefinerConfig(**card["config"]), card)
         try:
-            refiner.network.load_state_dict(state)
+            refiner.networks.load_state_dict(state)
         except RuntimeError as error:
             raise ValueError(f"{path} does not fit its card: {str(error).splitlines()[-1].strip()}") from None
         return refiner

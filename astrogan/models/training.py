@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from astrogan.models.refiner import CHUNK, Refiner
 from astrogan.models.scaling import Stamps, compress
-from astrogan.networks import MultiScaleCritic
 from astrogan.networks.label_safe import project
 from astrogan.training import (
     R3GAN,
@@ -24,6 +23,8 @@ from astrogan.training import (
     Recipe,
     Trainer,
     cosine,
+    cpu_threads,
+    minimise,
     self_regularisation,
     set_learning_rate,
 )
@@ -47,8 +48,6 @@ class RefinerTraining:
         Weight of R1 and R2, in units of the variance of the critic's input.
     regularisation : float
         Weight of the mean absolute change in noise sigmas (Shrivastava et al. 2017, eq. 4).
-    critic_width : int
-        Channels of the local critics.
     history : int
         Capacity of the history buffer, in images.
     half_life : float
@@ -57,12 +56,11 @@ class RefinerTraining:
     """
 
     budget: Budget
-    batch_size: int = 32
+    batch_size: int = 16
     learning_rate: float = 2e-3
     final_rate: float = 2e-4
-    gamma: float = 1.0
+    gamma: float = 0.05
     regularisation: float = 0.02
-    critic_width: int = 24
     history: int = 2048
     half_life: float = 5000.0
     seed: int = 0
@@ -80,8 +78,7 @@ class RefinerRecipe(Recipe):
 
     def __init__(self, refiner: Refiner, settings: RefinerTraining, loss: AdversarialLoss) -> None:
         self.settings, self.loss, self.noise = settings, loss, refiner.config.noise
-        critic = MultiScaleCritic(refiner.config.bands, width=settings.critic_width, seed=settings.seed)
-        self.networks = nn.ModuleDict({"refiner": copy.deepcopy(refiner.network), "critic": critic})
+        self.networks = copy.deepcopy(refiner.networks)
         self.optimizers = {
             name: torch.optim.Adam(network.parameters(), settings.learning_rate, betas=(0.0, 0.99))
             for name, network in self.networks.items()
@@ -99,10 +96,10 @@ class RefinerRecipe(Recipe):
         residual = self._residual(sim)
         fake = compress(sim["image"] + residual)
         critic_loss, scalars = self.loss.critic(self.networks["critic"], real, self.history.mix(fake), self.steps)
-        self._descend("critic", critic_loss)
+        minimise(critic_loss, self.optimizers["critic"])
         adversarial = self.loss.generator(self.networks["critic"], real, fake)
         change = self_regularisation(sim["image"] + residual, sim["image"], sim["sigma"])
-        self._descend("refiner", adversarial + self.settings.regularisation * change)
+        minimise(adversarial + self.settings.regularisation * change, self.optimizers["refiner"])
         self.steps += 1
         losses = {"critic": critic_loss.item(), "refiner": adversarial.item(), "change": change.item()}
         return {**losses, **scalars}
@@ -112,12 +109,6 @@ class RefinerRecipe(Recipe):
         image, sigma = sim["image"], sim["sigma"]
         z = torch.randn(len(image), self.noise, *image.shape[-2:], generator=self.rng).to(image.device)
         return project(self.networks["refiner"](image, sigma, z), sim["basis"], sigma)
-
-    def _descend(self, name: str, loss: Tensor) -> None:
-        optimizer = self.optimizers[name]
-        optimizer.zero_grad(set_to_none=True)
-        torch.autograd.backward(loss)
-        optimizer.step()
 
     def state_dict(self) -> dict[str, Any]:
         """History, generator and step count."""
@@ -164,7 +155,9 @@ def train_refiner(
     if real.ndim != 4 or real.shape[1] != refiner.config.bands:
         raise ValueError(f"real stamps of shape {tuple(real.shape)} are not (N, {refiner.config.bands}, H, W)")
     recipe = RefinerRecipe(refiner, settings, loss or R3GAN(gamma=settings.gamma, every=4))
-    parts = [simulated[slice(start, start + CHUNK)].basis().float() for start in range(0, len(simulated.image), CHUNK)]
+    starts = range(0, len(simulated.image), CHUNK)
+    with cpu_threads():
+        parts = [simulated[slice(start, start + CHUNK)].basis().float() for start in starts]
     sim = {"image": simulated.image, "sigma": simulated.sigma, "basis": torch.cat(parts)}
     groups = {"sim": sim, "real": {"image": real}}
     batches = Batches(groups, settings.batch_size, seed=settings.seed, augment=["real"])
@@ -173,5 +166,6 @@ def train_refiner(
     )
     summary = trainer.fit(on_progress)
     trained = Refiner(refiner.config, refiner.card)
-    trained.network.load_state_dict(trainer.ema.networks["refiner"].state_dict())
+    trained.networks["refiner"].load_state_dict(trainer.ema.networks["refiner"].state_dict())
+    trained.networks["critic"].load_state_dict(recipe.networks["critic"].state_dict())
     return trained, summary

@@ -5,7 +5,7 @@ from __future__ import annotations
 from astrogan.training.batches import Batch, Batches, Sampler
 from astrogan.training.budget import Budget
 from astrogan.training.classify import Classifier, fit_classifier
-from astrogan.training.device import mixed_precision, pick_device
+from astrogan.training.device import cpu_threads, mixed_precision, pick_device
 from astrogan.training.ema import Ema
 from astrogan.training.engine import Trainer
 from astrogan.training.history import History
@@ -27,6 +27,7 @@ __all__ = [
     "SimGAN",
     "Trainer",
     "cosine",
+    "cpu_threads",
     "fit_classifier",
     "minimise",
     "mixed_precision",

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from astrogan.networks import StampClassifier
 from astrogan.training.batches import Batch, Batches
 from astrogan.training.budget import Budget
-from astrogan.training.device import mixed_precision
+from astrogan.training.device import cpu_threads, mixed_precision
 from astrogan.training.engine import OnProgress, Trainer
 from astrogan.training.optimisation import cosine, minimise, set_learning_rate
 from astrogan.training.recipe import Recipe
@@ -132,5 +132,6 @@ def _stamps(x: ArrayLike, channels: int | None = None) -> Tensor:
 
 @torch.no_grad()
 def _probabilities(network: nn.Module, scaling: _Scaling, images: Tensor, device: torch.device) -> FloatArray:
-    parts = [torch.sigmoid(network(scaling(part).to(device))).double().cpu() for part in torch.split(images, 256)]
+    with cpu_threads():
+        parts = [torch.sigmoid(network(scaling(part).to(device))).double().cpu() for part in torch.split(images, 256)]
     return np.asarray(torch.cat(parts).numpy(), dtype=np.float64)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 
 import torch
 
 from catalogs.checks import one_of
 
-__all__ = ["has_fast_bfloat16", "mixed_precision", "pick_device"]
+__all__ = ["cpu_threads", "has_fast_bfloat16", "mixed_precision", "pick_device"]
 
 
 def pick_device(name: str = "auto") -> torch.device:
@@ -56,3 +57,18 @@ def mixed_precision(device: torch.device, enabled: bool | None = None) -> Abstra
     if has_fast_bfloat16(device.type) if enabled is None else enabled:
         return torch.autocast(device.type, dtype=torch.bfloat16)
     return nullcontext()
+
+
+@contextmanager
+def cpu_threads(count: int = 1) -> Iterator[None]:
+    """Let torch use `count` CPU threads within the block.
+
+    Networks of stamps are small: a second thread saves a third at best, and where another process wants its core,
+    waiting at every layer's barrier costs up to thirty times the work (docs/decisions/0006-one-cpu-thread.md).
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

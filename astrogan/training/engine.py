@@ -14,7 +14,7 @@ from torch import Tensor
 from astrogan.training.batches import Batch, Sampler
 from astrogan.training.budget import Budget
 from astrogan.training.checkpoint import random_state, read_checkpoint, restore_random_state, write_checkpoint
-from astrogan.training.device import pick_device
+from astrogan.training.device import cpu_threads, pick_device
 from astrogan.training.ema import Ema
 from astrogan.training.log import TrainingLog
 from astrogan.training.recipe import Recipe
@@ -94,10 +94,11 @@ class Trainer:
         """
         self._open()
         try:
-            while not self._stopping and (fraction := self._fraction()) < 1.0:
-                self._advance(fraction)
-                if on_progress is not None:
-                    on_progress(min(self._fraction(), 1.0), dict(self._scalars))
+            with cpu_threads():
+                while not self._stopping and (fraction := self._fraction()) < 1.0:
+                    self._advance(fraction)
+                    if on_progress is not None:
+                        on_progress(min(self._fraction(), 1.0), dict(self._scalars))
         finally:
             self._log.close()
         if self.folder is not None:

@@ -14,6 +14,7 @@ PROFILES = {
     "flat": dict(n=1.5, e1=-0.5, e2=0.3),
 }
 GRID = PixelGrid(64, 0.2)
+PSF = Moffat(0.7, 3.5)
 
 
 @pytest.fixture(params=PROFILES, ids=str)
@@ -21,7 +22,7 @@ def profile(request):
     return {"flux": 1000.0, "radius": 0.7, "e1": 0.0, "e2": 0.0, "x": 0.0, "y": 0.0, **PROFILES[request.param]}
 
 
-def draw(profile, psf=Moffat(0.7, 3.5), grid=GRID, accuracy="default"):
+def draw(profile, psf=PSF, grid=GRID, accuracy="default"):
     light = Sersic(**profile)
     out = np.zeros((len(light), 1, grid.size, grid.size))
     draw_sersic(light, np.asarray(light.flux)[:, None], grid, (psf,), accuracy, out)

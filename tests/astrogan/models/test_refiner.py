@@ -51,7 +51,7 @@ def wild(bands=2, seed=5):
     refiner = Refiner(RefinerConfig(bands=bands))
     rng = torch.Generator().manual_seed(seed)
     with torch.no_grad():
-        for parameter in refiner.network.parameters():
+        for parameter in refiner.networks["refiner"].parameters():
             parameter.copy_(0.15 * torch.randn(parameter.shape, generator=rng))
     return refiner
 
@@ -118,20 +118,20 @@ def test_training_moves_the_images_towards_the_real_ones(simulated, loss):
     rng = torch.Generator().manual_seed(0)
     stripes = torch.randn(24, 2, 32, 1, generator=rng).expand(-1, -1, -1, 32)
     real = stamps.image.repeat(2, 1, 1, 1) + 1.5 * stripes
-    settings = RefinerTraining(Budget(images=16 * 25), batch_size=16, critic_width=8)
-    small = Refiner(RefinerConfig(bands=2, width=8, blocks=1))
+    settings = RefinerTraining(Budget(images=16 * 25), batch_size=16)
+    small = Refiner(RefinerConfig(bands=2, width=8, blocks=1, critic_width=8))
     trained, summary = train_refiner(small, stamps, real, settings, loss=loss)
     assert summary["steps"] == 25
     assert summary["scalars"]["change"] > 0.01
-    assert not any(p.any() for p in small.network.trunk.exit.parameters()), "the refiner given was changed"
+    assert not any(p.any() for p in small.networks["refiner"].trunk.exit.parameters()), "the refiner given was changed"
     changed = trained.apply(samples, tangents)["image"].values
     assert not np.allclose(changed, samples["image"].values, rtol=1e-3)
 
 
 def test_history_feeds_the_critic_and_survives_a_restart(simulated):
     stamps = as_stamps(*simulated)
-    settings = RefinerTraining(Budget(images=1), batch_size=4, critic_width=8, history=6)
-    make = lambda: RefinerRecipe(Refiner(RefinerConfig(bands=2, width=8, blocks=1)), settings, R3GAN())
+    settings = RefinerTraining(Budget(images=1), batch_size=4, history=6)
+    make = lambda: RefinerRecipe(Refiner(RefinerConfig(bands=2, width=8, blocks=1, critic_width=8)), settings, R3GAN())
     recipe = make()
     part = stamps[slice(0, 4)]
     batch = {
@@ -155,7 +155,7 @@ def test_damaged_or_foreign_model_files_are_refused(tmp_path, spoil):
     refiner = wild()
     if spoil == "nan":
         with torch.no_grad():
-            refiner.network.trunk.exit.bias.fill_(float("nan"))
+            refiner.networks["refiner"].trunk.exit.bias.fill_(float("nan"))
     refiner.save(path)
     card = path.with_suffix(".json")
     if spoil == "card":
@@ -169,7 +169,7 @@ def test_damaged_or_foreign_model_files_are_refused(tmp_path, spoil):
     elif spoil == "missing card":
         card.unlink()
     elif spoil == "pickle":
-        torch.save(refiner.network.state_dict(), path)
+        torch.save(refiner.networks.state_dict(), path)
     with pytest.raises((ValueError, FileNotFoundError), match="model"):
         Refiner.load(path)
 

@@ -61,9 +61,9 @@ def test_features_find_a_planted_difference(galaxies, change: dict[str, float]) 
 
 
 def test_the_network_finds_clumps_and_nothing_where_there_is_nothing(galaxies) -> None:
-    x = galaxies(120, 1, size=20, flux=1500.0)
+    x = galaxies(120, 1, size=24, flux=1500.0)
     for clumps, found in ((0.0, False), (1.0, True)):
-        y = galaxies(120, 2, size=20, flux=1500.0, clumps=clumps)
+        y = galaxies(120, 2, size=24, flux=1500.0, clumps=clumps)
         test = two_sample(x, y, seed=0, classifiers=["cnn"], images=1500)[0]
         assert (test.classifier, test.n_real) == ("cnn", 120)
         assert (test.accuracy > 0.5 + 4 * test.error) is found, test

@@ -25,7 +25,7 @@ types: $(VENV)/.dev
 
 # The kernels as plain Python, for line coverage, and compiled with bounds checks, which numba leaves out otherwise.
 kernels: $(VENV)/.dev
-	NUMBA_DISABLE_JIT=1 $(PYTEST) -m kernels --cov=simulators._kernels --cov-branch --cov-report=term-missing:skip-covered
+	NUMBA_DISABLE_JIT=1 $(PYTEST) -m kernels --cov=simulators._kernels --cov-branch --cov-report=term-missing:skip-covered --cov-fail-under=85
 	NUMBA_BOUNDSCHECK=1 $(PYTEST) -m kernels
 
 unit: $(VENV)/.dev
@@ -35,7 +35,7 @@ docs: $(VENV)/.dev
 	$(PYTEST) README.md docs
 
 bench: $(VENV)/.dev
-	set -e; for script in $(wildcard benchmarks/*.py); do echo "== $$script"; $(BIN)/python $$script; done
+	set -e; for script in $(wildcard benchmarks/*.py); do echo "== $$script"; PATH="$(CURDIR)/$(BIN):$$PATH" python $$script; done
 
 clean:
 	rm -rf $(VENV) build dist .coverage* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -30,7 +30,7 @@ def judge(sky: Sky, made: dict[str, Refined], lesson: slice, images: int, seed: 
     )
     lens_drift = [replace(row, quantity=f"lens: {row.quantity}") for row in fitted_drift(lenses)]
     return ReportContent(
-        title=f"astrogan demo on {sky.source}",
+        title=f"astrogan demo on {sky.survey.name}",
         survey=sky.survey,
         real=sky.held_out * sigma,
         simulated=raw,

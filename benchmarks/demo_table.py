@@ -24,23 +24,19 @@ def cell(row: dict | None) -> str:
     return "–" if row is None else f"{row['accuracy']:.3f} ± {row['error']:.3f}"
 
 
-def small(value: float | None) -> str:
-    return "–" if value is None else f"{value:.1g}"
-
-
 def lines_of(name: str, report: dict) -> list[str]:
     lines = [f"| **{HEADINGS.get(name, name)}** | | | |"]
     for row in report["two_sample"]:
         cells = (cell(row[key]) for key in ("before", "after", "floor"))
         lines.append(f"| told from held-out real, {row['classifier']} judge | {' | '.join(cells)} |")
-    worst = max(row["worst_sigma"] or 0.0 for row in report["label_drift"])
-    control = max(row["control_median_sigma"] or 0.0 for row in report["label_drift"])
-    lines.append(f"| label drift, worst of all labels and stamps [σ] | 0 | {small(worst)} | median {small(control)} |")
+    for kind, lens in (("galaxies", False), ("lenses", True)):
+        rows = [row for row in report["label_drift"] if row["quantity"].startswith("lens: ") is lens]
+        worst, control = (max(row[key] or 0.0 for row in rows) for key in ("worst_sigma", "control_worst_sigma"))
+        lines.append(f"| worst drift of {len(rows)} labels of {kind} [σ] | 0 | {worst:.1e} | {control:.1e} |")
     for row in report["moment_drift"]:
         unit = f" [{row['unit']}]" if row["unit"] else ""
-        lines.append(
-            f"| {row['quantity']}{unit}, median drift | 0 | {small(row['median'])} | {small(row['control_median'])} |"
-        )
+        cells = f"{row['worst']:.1e} | {row['control_worst']:.1e}"
+        lines.append(f"| worst drift of {row['quantity'].strip()}{unit}, adaptive moments | 0 | {cells} |")
     return lines
 
 

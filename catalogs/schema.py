@@ -36,6 +36,8 @@ class Band:
     sky : float
         Sky level whose photons are drawn as Poisson counts and then subtracted [u/pixel]; 0 when only the total
         background rms is known (then the whole background is Gaussian).
+    floor : float
+        Lowest value that a sky-subtracted pixel can have [u]: display images are cut at black; -infinity is none.
     zero_point : float
         AB magnitude of 1 u; NaN where the unit has no calibration.
     autocorrelation : tuple of tuples
@@ -48,6 +50,7 @@ class Band:
     electrons_per_unit: float = math.inf
     psf_beta: float = math.inf
     sky: float = 0.0
+    floor: float = -math.inf
     zero_point: float = NJY_ZERO_POINT
     autocorrelation: tuple[tuple[float, ...], ...] = ((1.0,),)
 
@@ -56,6 +59,8 @@ class Band:
         within(where + "psf_fwhm", self.psf_fwhm, 0.0, 60.0, "arcsec", open_low=True)
         within(where + "background_sigma", self.background_sigma, 0.0, 1e30)
         within(where + "sky", self.sky, 0.0, 1e30)
+        if not self.floor < 0:
+            raise ValueError(f"{where}floor = {self.floor:g} is outside [-inf, 0)")
         if not self.electrons_per_unit > 0:
             raise ValueError(f"{where}electrons_per_unit = {self.electrons_per_unit:g} is outside (0, inf]")
         if not self.psf_beta > 1:

@@ -22,6 +22,7 @@ __all__ = ["calibrate", "measured_galaxies"]
 
 Array = NDArray[np.float64]
 PerBand = float | Sequence[float] | Mapping[str, float]
+BLACK_SHARE = 1e-4  # of blank pixels at exactly the lowest value from which on it is a clipping level
 SHARED_NOISE = 0.05  # correlation between bands below which they count as independent
 MOST_STARS, FEWEST_STARS, STAR_SNR, COMPACT_SNR = 60, 5, 30.0, 10.0
 PHOTON_LIMIT = (
@@ -139,7 +140,13 @@ def _noise(
     sky, gain, sigma, note = _sky(level, gain, sigma, how == "given")
     references[f"{band}.background"] = f"{int(empty.sum())} blank pixels; level {level:.6g} {note}"
     references[f"{band}.electrons_per_unit"] = how
+    lowest = float(frames.raw[index][~frames.missing[index]].min())
+    at_lowest = int(np.count_nonzero(frames.raw[index][empty] == lowest))
+    cut_at_black = at_lowest > BLACK_SHARE * empty.sum() and lowest < level
+    if cut_at_black:
+        references[f"{band}.floor"] = f"{at_lowest} blank pixels are at exactly the lowest value"
     return {
+        "floor": lowest - level if cut_at_black else -math.inf,
         "background_sigma": sigma,
         "sky": sky,
         "electrons_per_unit": gain,

@@ -65,9 +65,9 @@ def add_noise(
 
     Counts are Poisson((max(expected, 0) + sky) electrons_per_unit), divided by electrons_per_unit, less the sky; the
     negative part of `expected` stays as it is. The Gaussian rest of the background is correlated so that the whole
-    background has the band's autocorrelation. What is off (infinite electrons_per_unit, background_sigma = 0) changes
-    nothing, bit for bit. The numbers of a band depend on seed, sample id and the band's name alone, unless `mixing`
-    makes bands share noise.
+    background has the band's autocorrelation. Last, pixels below the band's floor are raised to it. What is off
+    (infinite electrons_per_unit, background_sigma = 0, floor of -infinity) changes nothing, bit for bit. The numbers of
+    a band depend on seed, sample id and the band's name alone, unless `mixing` makes bands share noise.
 
     Parameters
     ----------
@@ -103,6 +103,8 @@ def add_noise(
         for other, share in enumerate(_shares(mixing, index, len(bands))):
             if share:
                 _add_background(image, index, band, share, f"noise.background.{bands[other].name}", seed, samples)
+        if band.floor > -math.inf:
+            np.maximum(image[:, index], np.float32(band.floor), out=image[:, index])
     return image, variance
 
 

@@ -52,7 +52,7 @@ def _scores(real: Array, raw: Array, refined: Array, images: int, seed: int, ste
 
     half = len(real) // 2
     scores = []
-    for index, (one, other) in enumerate(((real, raw), (real, refined), (real[:half], real[half:]))):
+    for index, (one, other) in enumerate(((real, raw), (real, refined), (real[:half], real[half : 2 * half]))):
         scores.append(two_sample(one, other, seed=seed, images=images))
         step.advance((index + 1) / 4)
     return scores

@@ -103,11 +103,12 @@ def read_sky(real: str, size: int, bands: str | None = None, pixel_scale: float 
         rows[name] = (at - corner - (size - 1) / 2) * survey.pixel_scale
     faint = measured_galaxies(sources, survey, snr=FAINT_SNR)
     area = images.sizes["x"] * images.sizes["y"] * survey.pixel_scale**2
+    order = np.random.default_rng(0).permutation(int(held_out.sum()))  # sources come by brightness
     return Sky(
         source=real,
         survey=survey,
         training=stamps[training] / sigma,
-        held_out=stamps[held_out] / sigma,
+        held_out=(stamps[held_out] / sigma)[order],
         galaxies=Rows(rows),
         neighbours=Rows(faint),
         density=len(faint["radius"]) / area,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -13,13 +14,31 @@ __all__ = ["summary_table"]
 
 
 def summary_table(report: Report) -> Table:
-    """Scores before and after, label drift, and the controls."""
+    """Scores before and after; the largest drift of any label, and of each moment; beside the controls."""
+    from rich.markup import escape
     from rich.table import Table
 
-    table = Table(title="Real sky against simulation", title_justify="left")
-    table.add_column("quantity", overflow="fold")
+    table = Table(title="Held-out real sky against simulation", title_justify="left")
+    table.add_column("", overflow="fold")
     for name in ("simulated", "refined", "control"):
         table.add_column(name, justify="right", no_wrap=True)
-    for row in report.summary_rows():
-        table.add_row(*row)
+    for name, *cells in report.summary_rows():
+        if name.startswith("two-sample"):
+            table.add_row(escape(name), *cells)
+    drifts: list[dict[str, Any]] = report.numbers["label_drift"]
+    lenses = [row for row in drifts if row["quantity"].startswith("lens: ")]
+    labels = [row for row in drifts if row not in lenses]
+    for name, rows in ((f"{len(labels)} labels of galaxies", labels), (f"{len(lenses)} labels of lenses", lenses)):
+        table.add_row(
+            escape(f"{name}: worst drift [σ]"), "0", _most(rows, "worst_sigma"), _most(rows, "control_worst_sigma")
+        )
+    for row in report.numbers["moment_drift"]:
+        unit = f" [{row['unit']}]" if row["unit"] else ""
+        name = f"{row['quantity'].strip()}{unit}: worst drift of moments"
+        table.add_row(escape(name), "0", f"{row['worst']:.1e}", f"{row['control_worst']:.1e}")
     return table
+
+
+def _most(rows: Sequence[dict[str, Any]], key: str) -> str:
+    values = [row[key] for row in rows if row[key] is not None]
+    return f"{max(values):.1e}" if values else "–"

@@ -60,7 +60,7 @@ class RefinerTraining:
     learning_rate: float = 2e-3
     final_rate: float = 2e-4
     gamma: float = 0.05
-    regularisation: float = 0.02
+    regularisation: float = 0.05
     history: int = 2048
     half_life: float = 5000.0
     seed: int = 0

@@ -259,3 +259,14 @@ def test_other_bad_input_is_named():
         noise.add_noise(scene() + 1e16, BANDS, 1, np.arange(6))
     with pytest.raises(ValueError, match="band 'r': variance of a pixel"):
         noise.variance_map(scene(bands=1), [replace(QUIET, background_sigma=1e25)])
+
+
+def test_pixels_below_the_floor_are_raised_to_it_and_others_left_alone():
+    band = Band("r", psf_fwhm=1.0, background_sigma=2.0)
+    cut = Band("r", psf_fwhm=1.0, background_sigma=2.0, floor=-3.0)
+    expected = np.zeros((2, 1, 16, 16))
+    free, clipped = (noise.add_noise(expected, [one], 5, [0, 1])[0] for one in (band, cut))
+    assert free.min() < -3.0
+    assert np.array_equal(clipped, np.maximum(free, np.float32(-3.0)))
+    with pytest.raises(ValueError, match="floor = 0 is outside"):
+        Band("r", psf_fwhm=1.0, background_sigma=2.0, floor=0.0)

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from astrogan.dataset.schema import label_names
 from catalogs.schema import Survey
+from simulators.labels import LABELS
 
-__all__ = ["bands_table", "card_text", "fits_unit", "plain_text", "provenance_table", "truth_table"]
+__all__ = ["bands_table", "card_text", "fits_unit", "neighbours_table", "plain_text", "provenance_table", "truth_table"]
 
 _FORMATS = {
     "f4": "E",
@@ -66,6 +67,24 @@ def truth_table(ds: xr.Dataset) -> Any:
     return _table("TRUTH", columns)
 
 
+def neighbours_table(ds: xr.Dataset) -> Any:
+    """NEIGHBOURS: one row per neighbour that has light, with the sample it is in; None where the samples have none."""
+    if "neighbour" not in ds.dims:
+        return None
+    names = [name for name in label_names(ds) if "neighbour" in ds[name].dims]
+    flux = ds["neighbour_flux"].values if "neighbour_flux" in names else np.ones((*ds[names[0]].shape[:2], 1))
+    sample, number = np.nonzero(flux.any(axis=-1) if flux.ndim == 3 else flux)
+    columns = [("sample_id", ds["sample_id"].values[sample], "", "sample that it is in")]
+    for name in names:
+        variable = ds[name]
+        values = variable.values[sample, number]
+        bands = [f"_{band}" for band in ds["band"].values] if variable.dims[-1] == "band" else [""]
+        for band, column in zip(bands, values.reshape(len(sample), -1).T, strict=True):
+            title = re.sub(r"\W", "_", name.removeprefix("neighbour_") + band)
+            columns.append((title, np.ascontiguousarray(column), variable.attrs["units"], variable.attrs["long_name"]))
+    return _table("NEIGHBOURS", columns)
+
+
 def bands_table(ds: xr.Dataset, survey: Survey) -> Any:
     """BANDS: one row per band of the survey, and the variables of the samples that have one value per band."""
     unit = survey.unit
@@ -96,7 +115,10 @@ def provenance_table(ds: xr.Dataset) -> Any:
 
 
 def _scalar_columns(ds: xr.Dataset) -> Iterator[tuple[str, xr.DataArray, NDArray[Any]]]:
-    for name in ("sample_id", "qc_flag", *label_names(ds)):
+    known = list(LABELS)
+    labels = [name for name in label_names(ds) if "neighbour" not in ds[name].dims]
+    labels.sort(key=lambda name: known.index(name) if name in known else len(known))
+    for name in ("sample_id", "qc_flag", *labels):
         variable = ds[name]
         names = [ds["band"].values.tolist() if dim == "band" else range(ds.sizes[dim]) for dim in variable.dims[1:]]
         for suffixes in product(*(enumerate(items) for items in names)):

@@ -14,7 +14,7 @@ __all__ = ["summary_table"]
 
 
 def summary_table(report: Report) -> Table:
-    """Scores before and after; the largest drift of any label, and of each moment; beside the controls."""
+    """Scores before and after, the largest drift of any label, the median drift of each moment; beside the controls."""
     from rich.markup import escape
     from rich.table import Table
 
@@ -34,8 +34,10 @@ def summary_table(report: Report) -> Table:
         )
     for row in report.numbers["moment_drift"]:
         unit = f" [{row['unit']}]" if row["unit"] else ""
-        name = f"{row['quantity'].strip()}{unit}: worst drift of moments"
-        table.add_row(escape(name), "0", f"{row['worst']:.1e}", f"{row['control_worst']:.1e}")
+        name = f"{row['quantity']}{unit}: median drift of moments"
+        table.add_row(escape(name), "0", f"{row['median']:.1e}", f"{row['control_median']:.1e}")
+    flux = report.numbers["moment_drift"][0]
+    table.add_row("share of moments that moved", "0", f"{flux['moved']:.3f}", f"{flux['control_moved']:.3f}")
     return table
 
 

@@ -17,6 +17,7 @@ from simulators.labels import LABELS
 __all__ = ["Drift", "label_drift", "moment_drift"]
 
 Array = NDArray[np.float64]
+MOVED = 1e-3
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,9 @@ class Drift:
     """How far one quantity moved: absolute shifts over `n` stamps.
 
     `median` and `worst` are in `unit`; `median_sigma` and `worst_sigma` in statistical errors of that stamp's own
-    fit (NaN for moments). The ``control_*`` are the same for the control images, NaN when none were given.
+    fit (NaN for moments). `moved` is the share of stamps whose shift exceeds 1e-3: where neighbours crowd a stamp, the
+    iteration of adaptive moments can end on another object although its old solution still stands. The ``control_*``
+    are the same for the control images, NaN when none were given.
     """
 
     quantity: str
@@ -38,6 +41,8 @@ class Drift:
     control_worst: float = nan
     control_median_sigma: float = nan
     control_worst_sigma: float = nan
+    moved: float = nan
+    control_moved: float = nan
 
 
 def label_drift(
@@ -100,6 +105,7 @@ def _row(name: str, unit: str, shift: Array, sigma: Array | None, control: Array
             continue
         size = np.abs(values)
         numbers |= {f"{prefix}median": float(np.median(size)), f"{prefix}worst": float(size.max())}
+        numbers[f"{prefix}moved"] = float(np.mean(size > MOVED))
         if sigma is not None:
             relative = size / np.where(sigma > 0, sigma, np.inf)
             numbers[f"{prefix}median_sigma"] = float(np.median(relative))

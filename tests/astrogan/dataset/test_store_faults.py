@@ -5,6 +5,8 @@ import re
 import subprocess
 import sys
 from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import h5py
 import numpy as np
@@ -59,12 +61,11 @@ def _not_root():
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="needs POSIX permissions")
-def test_a_read_only_folder_is_refused(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("closed")
-    for parent in (folder, *list(folder.parents)[:2]):
-        parent.chmod(0o555 if parent == folder else 0o755)
-    with _not_root(), pytest.raises(PermissionError, match=r"the folder .* is read-only"):
-        files.check_target(folder / "a.h5")
+def test_a_read_only_folder_is_refused():
+    with TemporaryDirectory() as folder:  # pytest's own folders can be entered by their owner only
+        Path(folder).chmod(0o555)
+        with _not_root(), pytest.raises(PermissionError, match=r"the folder .* is read-only"):
+            files.check_target(Path(folder) / "a.h5")
 
 
 def test_a_full_disk_is_a_clean_error_and_leaves_nothing(stored, tmp_path):

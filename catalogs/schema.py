@@ -36,8 +36,11 @@ class Band:
     sky : float
         Sky level whose photons are drawn as Poisson counts and then subtracted [u/pixel]; 0 when only the total
         background rms is known (then the whole background is Gaussian).
-    floor : float
-        Lowest value that a sky-subtracted pixel can have [u]: display images are cut at black; -infinity is none.
+    floor, ceiling : float
+        Lowest and highest value that a sky-subtracted pixel can have [u]: display images are cut at black and at white;
+        infinities are none.
+    level_scatter : float
+        Rms of the subtracted sky level from stamp to stamp [u], by which floor and ceiling move.
     zero_point : float
         AB magnitude of 1 u; NaN where the unit has no calibration.
     autocorrelation : tuple of tuples
@@ -51,6 +54,8 @@ class Band:
     psf_beta: float = math.inf
     sky: float = 0.0
     floor: float = -math.inf
+    ceiling: float = math.inf
+    level_scatter: float = 0.0
     zero_point: float = NJY_ZERO_POINT
     autocorrelation: tuple[tuple[float, ...], ...] = ((1.0,),)
 
@@ -61,6 +66,9 @@ class Band:
         within(where + "sky", self.sky, 0.0, 1e30)
         if not self.floor < 0:
             raise ValueError(f"{where}floor = {self.floor:g} is outside [-inf, 0)")
+        if not self.ceiling > 0:
+            raise ValueError(f"{where}ceiling = {self.ceiling:g} is outside (0, inf]")
+        within(where + "level_scatter", self.level_scatter, 0.0, 1e30)
         if not self.electrons_per_unit > 0:
             raise ValueError(f"{where}electrons_per_unit = {self.electrons_per_unit:g} is outside (0, inf]")
         if not self.psf_beta > 1:

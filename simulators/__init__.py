@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from simulators._profile_fit import fitted_galaxies
     from simulators.calibration import calibrate, measured_galaxies
     from simulators.deflectors import EPL, ExternalShear
     from simulators.detection import cut_out, detect, split_by_position
@@ -42,6 +43,7 @@ _HOME = {
     "calibrate": "calibration",
     "cut_out": "detection",
     "detect": "detection",
+    "fitted_galaxies": "_profile_fit",
     "label_shift": "fit",
     "measured_galaxies": "calibration",
     "split_by_position": "detection",
@@ -64,6 +66,7 @@ __all__ = [
     "calibrate",
     "cut_out",
     "detect",
+    "fitted_galaxies",
     "label_shift",
     "measured_galaxies",
     "split_by_position",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Locus", "PsfFit", "fit_psf", "stellar_locus"]
+__all__ = ["Locus", "PsfFit", "fit_psf", "sharpest", "stellar_locus"]
 
 Array = NDArray[np.float64]
 LOCUS_SNR, ROUND, WINDOWS = (30.0, 100.0), 0.15, (math.log(1.03), math.log(1.06))
@@ -97,6 +97,12 @@ def fit_psf(stamps: Array, sigma: float, x: Array, y: Array, *, free_beta: bool 
         stamps, x, y = stamps[good], x[good], y[good]
     beta = 1.0 / float(free[1]) if free[1] > GAUSSIAN else math.inf
     return PsfFit(math.exp(free[0]), beta, len(stars.peak))
+
+
+def sharpest(fits: list[PsfFit]) -> PsfFit:
+    """The fit with the tenth smallest FWHM in a hundred: larger ones are galaxies, smaller ones luck of the noise."""
+    fwhm = float(np.quantile([fit.fwhm for fit in fits], 0.1))
+    return PsfFit(fwhm, math.inf, len(fits))
 
 
 class _Stars:

@@ -15,8 +15,8 @@ from catalogs.schema import NJY_ZERO_POINT
 from simulators._background import LEAST_BLANK, autocorrelation, blank_sky, clipped_moments, electrons_per_unit
 from simulators._frames import Frames, read_frames
 from simulators._growth import measured_galaxies
-from simulators._stars import PsfFit, fit_psf
-from simulators.detection import SATURATED, STAR, Sources, measure
+from simulators._stars import PsfFit, fit_psf, sharpest
+from simulators.detection import CLIPPED_PIXELS, SATURATED, STAR, Sources, measure
 
 __all__ = ["calibrate", "measured_galaxies"]
 
@@ -24,7 +24,7 @@ Array = NDArray[np.float64]
 PerBand = float | Sequence[float] | Mapping[str, float]
 BLACK_SHARE = 1e-4  # of blank pixels at exactly the lowest value from which on it is a clipping level
 SHARED_NOISE = 0.05  # correlation between bands below which they count as independent
-MOST_STARS, FEWEST_STARS, STAR_SNR, COMPACT_SNR = 60, 5, 30.0, 10.0
+MOST_STARS, FEWEST_STARS, MOST_COMPACT, STAR_SNR, COMPACT_SNR = 60, 5, 40, 30.0, 10.0
 PHOTON_LIMIT = (
     1.5  # a measured gain may fall short of the sky's photon limit by this factor before the sky is a pedestal
 )
@@ -140,18 +140,34 @@ def _noise(
     sky, gain, sigma, note = _sky(level, gain, sigma, how == "given")
     references[f"{band}.background"] = f"{int(empty.sum())} blank pixels; level {level:.6g} {note}"
     references[f"{band}.electrons_per_unit"] = how
-    lowest = float(frames.raw[index][~frames.missing[index]].min())
-    at_lowest = int(np.count_nonzero(frames.raw[index][empty] == lowest))
-    cut_at_black = at_lowest > BLACK_SHARE * empty.sum() and lowest < level
-    if cut_at_black:
-        references[f"{band}.floor"] = f"{at_lowest} blank pixels are at exactly the lowest value"
     return {
-        "floor": lowest - level if cut_at_black else -math.inf,
+        **_cuts(frames, index, empty, level, references),
         "background_sigma": sigma,
         "sky": sky,
         "electrons_per_unit": gain,
         "autocorrelation": tuple(tuple(float(value) for value in row) for row in acf),
     }
+
+
+def _cuts(
+    frames: Frames, index: int, empty: NDArray[np.bool_], level: float, references: dict[str, str]
+) -> dict[str, float]:
+    """Black and white of a display image, and how its sky level varies; nothing for images that are not cut."""
+    band, there = frames.names[index], ~frames.missing[index]
+    raw = frames.raw[index]
+    lowest, highest = float(raw[there].min()), float(raw[there].max())
+    black, white = int(np.count_nonzero(raw[empty] == lowest)), int(np.count_nonzero(raw[there] == highest))
+    cuts: dict[str, float] = {}
+    if black > BLACK_SHARE * empty.sum() and lowest < level:
+        cuts["floor"] = lowest - level
+        references[f"{band}.floor"] = f"{black} blank pixels are at exactly the lowest value"
+    if white >= CLIPPED_PIXELS and highest > level:
+        cuts["ceiling"] = highest - level
+        references[f"{band}.ceiling"] = f"{white} pixels are at exactly the highest value"
+    if cuts:
+        cuts["level_scatter"] = float(np.std((raw - frames.data[index])[empty], dtype=np.float64))
+        references[f"{band}.level_scatter"] = "rms of the subtracted background over blank pixels"
+    return cuts
 
 
 def _band_correlation(frames: Frames, blank: NDArray[np.bool_]) -> tuple[tuple[float, ...], ...]:
@@ -194,21 +210,23 @@ def _psf(
     band = frames.names[index]
     snr = sources.flux[:, index] / sources.flux_err[:, index]
     peak = sources.peak[:, index]
-    fine = ~sources.having(SATURATED) & (peak < 0.5 * peak.max()) & (peak > 0)
-    stars = np.flatnonzero(fine & sources.having(STAR) & (snr > STAR_SNR))
+    fine = ~sources.having(SATURATED) & (peak > 0)
+    stars = np.flatnonzero(fine & (peak < 0.5 * peak.max()) & sources.having(STAR) & (snr > STAR_SNR))
     stellar = len(stars) >= FEWEST_STARS
     if not stellar:
         stars = np.flatnonzero(fine & (snr > COMPACT_SNR) & (np.hypot(sources.e1, sources.e2) < 0.25))
     stars, stamps, x, y = _star_stamps(frames, index, sources, stars, segments)
     if not len(stars):
         raise ValueError(f"band {band!r}: no compact source is bright and isolated enough to measure the PSF from")
-    order = np.argsort(-snr[stars])[:MOST_STARS]
-    if not stellar:
-        order = np.argsort(sources.radius[stars])[: max(10, len(stars) // 20)]
-    stamps, x, y = stamps[order], x[order], y[order]
     sigma = float(np.median(frames.rms[index]))
-    fit = fit_psf(stamps, sigma, x, y, free_beta=stellar and len(stamps) >= FEWEST_STARS)
-    kind = "stars on the stellar locus" if stellar else "most compact sources, for want of stars: an upper limit"
+    if stellar:
+        order = np.argsort(-snr[stars])[:MOST_STARS]
+        fit = fit_psf(stamps[order], sigma, x[order], y[order], free_beta=len(order) >= FEWEST_STARS)
+        kind = "stars on the stellar locus"
+    else:
+        order = np.argsort(sources.radius[stars])[:MOST_COMPACT]
+        fit = sharpest([fit_psf(stamps[[i]], sigma, x[[i]], y[[i]], free_beta=False) for i in order])
+        kind = "most compact sources, for want of stars: the tenth sharpest in a hundred, an upper limit"
     profile = "Gaussian" if math.isinf(fit.beta) else "Moffat"
     references[f"{band}.psf"] = f"pixel-integrated {profile} profile fitted to {fit.stars} {kind}"
     return fit

@@ -13,7 +13,7 @@ from catalogs.checks import within
 from catalogs.schema import Band
 from simulators._kernels._jit import run
 from simulators._kernels.noise import background_pair, photon_pair
-from simulators.streams import MAX_RATE, round_keys, sample_words
+from simulators.streams import MAX_RATE, normal, round_keys, sample_words
 
 __all__ = ["add_noise", "noise_filter", "variance_map"]
 
@@ -65,9 +65,9 @@ def add_noise(
 
     Counts are Poisson((max(expected, 0) + sky) electrons_per_unit), divided by electrons_per_unit, less the sky; the
     negative part of `expected` stays as it is. The Gaussian rest of the background is correlated so that the whole
-    background has the band's autocorrelation. Last, pixels below the band's floor are raised to it. What is off
-    (infinite electrons_per_unit, background_sigma = 0, floor of -infinity) changes nothing, bit for bit. The numbers of
-    a band depend on seed, sample id and the band's name alone, unless `mixing` makes bands share noise.
+    background has the band's autocorrelation. Last, pixels are cut at the band's floor and ceiling. What is off
+    (infinite electrons_per_unit, background_sigma = 0, infinite floor and ceiling) changes nothing, bit for bit. The
+    numbers of a band depend on seed, sample id and the band's name alone, unless `mixing` makes bands share noise.
 
     Parameters
     ----------
@@ -103,9 +103,16 @@ def add_noise(
         for other, share in enumerate(_shares(mixing, index, len(bands))):
             if share:
                 _add_background(image, index, band, share, f"noise.background.{bands[other].name}", seed, samples)
-        if band.floor > -math.inf:
-            np.maximum(image[:, index], np.float32(band.floor), out=image[:, index])
+        _cut(image[:, index], band, seed, samples)
     return image, variance
+
+
+def _cut(plane: NDArray[np.float32], band: Band, seed: int, samples: NDArray[np.uint64]) -> None:
+    """Cut a plane (samples, y, x) at black and at white, which lie where each stamp's own sky level puts them."""
+    for limit, cut in ((band.floor, np.maximum), (band.ceiling, np.minimum)):
+        if math.isfinite(limit):
+            level = band.level_scatter * normal(seed, samples, f"noise.level.{band.name}")
+            cut(plane, (limit - level).astype(np.float32)[:, None, None], out=plane)
 
 
 def _shares(mixing: NDArray[np.float64] | None, index: int, bands: int) -> NDArray[np.float64]:

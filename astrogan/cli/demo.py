@@ -61,8 +61,8 @@ def run_demo(settings: DemoSettings, steps: Steps) -> tuple[Path, Report]:
         For images that cannot be used, or an output folder that exists or cannot be made.
     """
     with whole_folder(settings.out, settings.overwrite) as folder:
-        with steps.step("Real sky: detect, cut out, calibrate") as step:
-            sky = read_sky(settings.real, settings.size, settings.bands, settings.pixel_scale)
+        with steps.step("Real sky: detect, calibrate, cut out, fit") as step:
+            sky = read_sky(settings.real, settings.size, settings.bands, settings.pixel_scale, step.advance)
             step.done(f"{len(sky.training)} + {len(sky.held_out)} stamps in {', '.join(sky.survey.band_names)}")
         galaxies = simulate(weak_simulator(sky, settings.size), settings.galaxies, settings.seed, steps)
         lenses = simulate(lens_simulator(sky, settings.lens_size), settings.lenses, settings.seed, steps)

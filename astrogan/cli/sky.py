@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,9 +21,11 @@ if TYPE_CHECKING:
 
 __all__ = ["HUBBLE", "Sky", "lens_simulator", "read_sky", "weak_simulator"]
 
+Array = NDArray[np.float64]
 HUBBLE = "hubble"
 SNR = 20.0  # of a galaxy that gets a stamp
-FAINT_SNR = 7.0  # of a galaxy that counts as a neighbour
+FAINT_SNR = 7.0  # down to which detection is nearly complete; neighbours go on below, along the counts' slope
+FAINTEST = 7.0  # times fainter than that, where single sources drown in the noise
 HUBBLE_LICENCE = "public domain (NASA, ESA; the Hubble eXtreme Deep Field that scikit-image ships)"
 PREFERRED = ("g", "r", "i")
 
@@ -39,7 +43,7 @@ class Sky:
     training, held_out : (N, band, size, size) float32
         Stamps of real galaxies in background sigmas; no pixel is in both.
     galaxies, neighbours : Rows
-        Labels of the galaxies with stamps, and of all down to the neighbours' depth.
+        Labels of the training side's galaxies with stamps, and of all there, those too faint to be detected included.
     density : float
         Neighbours per square arcsec.
     licence : str
@@ -75,45 +79,70 @@ def read_images(real: str, bands: str | None) -> xr.DataArray:
     return images.sel(band=chosen)
 
 
-def read_sky(real: str, size: int, bands: str | None = None, pixel_scale: float | None = None) -> Sky:
-    """Detect, calibrate and cut out.
+def read_sky(
+    real: str,
+    size: int,
+    bands: str | None = None,
+    pixel_scale: float | None = None,
+    on_progress: Callable[[float], object] | None = None,
+) -> Sky:
+    """Detect, calibrate, cut out, and fit profiles to the galaxies on the training side.
 
     Raises
     ------
     ValueError
         For images that cannot be read, have no sources, or too few galaxies for stamps on both sides.
     """
-    from simulators import Rows, calibrate, cut_out, detect, measured_galaxies, split_by_position
+    from simulators import Rows, calibrate, cut_out, detect, fitted_galaxies, split_by_position
 
     images = read_images(real, bands)
     survey = calibrate(images, pixel_scale=pixel_scale, name=real if real == HUBBLE else Path(real).name)
     sources = detect(images)
-    chosen = sources[sources.galaxies(SNR) & (sources.radius < size / 7)]
-    stamps, kept = cut_out(images, chosen.x, chosen.y, size)
-    chosen = chosen[kept]
-    if len(chosen) < 200:
+    shown = np.flatnonzero(sources.galaxies(SNR) & (sources.radius < size / 7))
+    stamps, kept = cut_out(images, sources.x[shown], sources.y[shown], size)
+    shown = shown[kept]
+    if len(shown) < 200:
         raise ValueError(
-            f"{real}: {len(chosen)} galaxies above SNR {SNR:g}; at least 200 are needed to train and to judge"
+            f"{real}: {len(shown)} galaxies above SNR {SNR:g}; at least 200 are needed to train and to judge"
         )
-    training, held_out = split_by_position(chosen.x, size, held_out=0.4)
+    training, held_out = split_by_position(sources.x[shown], size, held_out=0.4)
     sigma = np.array([band.background_sigma for band in survey.bands], dtype=np.float32)[:, None, None]
-    rows = measured_galaxies(chosen[training], survey, snr=SNR)
-    for name, at in (("x", chosen.x[training]), ("y", chosen.y[training])):
-        corner = np.rint(at - (size - 1) / 2)  # as `cut_out` places stamps
-        rows[name] = (at - corner - (size - 1) / 2) * survey.pixel_scale
-    faint = measured_galaxies(sources, survey, snr=FAINT_SNR)
-    area = images.sizes["x"] * images.sizes["y"] * survey.pixel_scale**2
+    edge = sources.x[shown[training]].max()
+    rows, fitted = fitted_galaxies(
+        images, sources, survey, FAINT_SNR, size, among=sources.x <= edge, on_progress=on_progress
+    )
+    targets = np.isin(fitted, shown)
+    company = with_fainter({name: values for name, values in rows.items() if name not in "xy"}, FAINTEST)
+    area = images.sizes["y"] * edge * survey.pixel_scale**2
     order = np.random.default_rng(0).permutation(int(held_out.sum()))  # sources come by brightness
     return Sky(
         source=real,
         survey=survey,
         training=stamps[training] / sigma,
         held_out=(stamps[held_out] / sigma)[order],
-        galaxies=Rows(rows),
-        neighbours=Rows(faint),
-        density=len(faint["radius"]) / area,
+        galaxies=Rows({name: values[targets] for name, values in rows.items()}),
+        neighbours=Rows(company),
+        density=len(company["radius"]) / area,
         licence=HUBBLE_LICENCE if real == HUBBLE else "that of the images it was trained on",
     )
+
+
+def with_fainter(rows: dict[str, Array], ratio: float) -> dict[str, Array]:
+    """Rows complete to their faintest, and those expected down to `ratio` times fainter.
+
+    Counts go on as N(>S) ~ S^-a with the slope (at most 1.5) between the 5th percentile and the median of the total
+    fluxes; shapes and colours are those of the faintest third.
+    """
+    total = rows["flux"].sum(axis=1)
+    limit, middle = np.quantile(total, (0.05, 0.5))
+    slope = min(math.log(0.95 / 0.5) / math.log(middle / limit), 1.5)
+    more = ratio**slope - 1.0  # N(>limit / ratio) / N(>limit) - 1
+    count = int(0.95 * len(total) * more)
+    flux = limit * (1.0 + more * (np.arange(count) + 0.5) / count) ** (-1.0 / slope)
+    lent = np.resize(np.argsort(total)[: 1 + len(total) // 3], count)
+    extra = {name: values[lent] for name, values in rows.items()}
+    extra["flux"] = extra["flux"] * (flux / total[lent])[:, None]
+    return {name: np.concatenate([values, extra[name]]) for name, values in rows.items()}
 
 
 def weak_simulator(sky: Sky, size: int) -> WeakLens:

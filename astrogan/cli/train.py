@@ -52,8 +52,8 @@ def run_training(settings: TrainSettings, steps: Steps) -> None:
     from astrogan.models import Refiner, RefinerConfig
 
     check_target(settings.out, settings.overwrite)
-    with steps.step("Real sky: detect, cut out, calibrate") as step:
-        sky = read_sky(settings.real, settings.size, settings.bands, settings.pixel_scale)
+    with steps.step("Real sky: detect, calibrate, cut out, fit") as step:
+        sky = read_sky(settings.real, settings.size, settings.bands, settings.pixel_scale, step.advance)
         step.done(f"{len(sky.training)} + {len(sky.held_out)} stamps in {', '.join(sky.survey.band_names)}")
     bands = len(sky.survey.bands)
     refiner = Refiner.load(settings.start) if settings.start else Refiner(RefinerConfig(bands=bands))

@@ -43,9 +43,9 @@ def read_images(
     Returns
     -------
     xarray.DataArray
-        float32 (band, y, x), NaN where there is no value. Attributes: ``units``; ``zero_point``, the AB magnitude of 1
-        unit, and ``gain``, electrons per unit, as one number per band (NaN where unknown; no ``gain`` if unknown in all
-        bands); ``pixel_scale`` [arcsec], absent where unknown.
+        float32 (band, y, x), NaN where there is no value. Coordinates of each band: ``zero_point``, the AB magnitude of
+        1 unit, and ``gain``, electrons per unit (NaN where unknown; no ``gain`` if unknown in all bands). Attributes:
+        ``units``; ``pixel_scale`` [arcsec], absent where unknown.
 
     Raises
     ------
@@ -56,14 +56,13 @@ def read_images(
     wanted = bands if bands is None or isinstance(bands, str) else list(bands)
     planes = _select(_find(Path(path), hdu, wanted), wanted, path)
     scale = _check_together(planes, path)
-    attrs = _attributes(planes)
-    if math.isfinite(scale):
-        attrs["pixel_scale"] = scale
-    factors = [10 ** (0.4 * (NJY_ZERO_POINT - p.zero_point)) if attrs["units"] == "nJy" else 1.0 for p in planes]
+    units, coords = _calibration(planes)
+    attrs: dict[str, Any] = {"units": units} | ({"pixel_scale": scale} if math.isfinite(scale) else {})
+    factors = [10 ** (0.4 * (NJY_ZERO_POINT - p.zero_point)) if units == "nJy" else 1.0 for p in planes]
     pixels = np.empty((len(planes), *planes[0].shape), np.float32)
     for k, (plane, factor) in enumerate(zip(planes, factors, strict=True)):
         pixels[k] = _pixels(plane, factor)
-    return xr.DataArray(pixels, dims=("band", "y", "x"), coords={"band": [p.band for p in planes]}, attrs=attrs)
+    return xr.DataArray(pixels, dims=("band", "y", "x"), coords=coords, attrs=attrs)
 
 
 def hubble_deep_field() -> xr.DataArray:
@@ -76,12 +75,12 @@ def hubble_deep_field() -> xr.DataArray:
     pixels = picture()[::-1, :, ::-1].transpose(2, 0, 1).astype(np.float32)
     attrs = {
         "units": "",
-        "zero_point": [math.nan] * 3,
         "pixel_scale": 0.138,
         "pixel_scale_note": "inferred: the published field, 2.3 x 2.0 arcmin, over 1000 x 872 pixels",
         "note": "JPEG display values, not flux",
     }
-    return xr.DataArray(pixels, dims=("band", "y", "x"), coords={"band": ["b", "g", "r"]}, attrs=attrs)
+    coords = {"band": ["b", "g", "r"], "zero_point": ("band", [math.nan] * 3)}
+    return xr.DataArray(pixels, dims=("band", "y", "x"), coords=coords, attrs=attrs)
 
 
 def _find(path: Path, hdu: int | str | None, bands: str | Sequence[str] | None) -> list[Plane]:
@@ -169,19 +168,18 @@ def _shift(one: Plane, other: Plane) -> float:
     return float(np.hypot(found[0] - x, found[1] - y).max())
 
 
-def _attributes(planes: list[Plane]) -> dict[str, Any]:
-    """Units, zero points and gains of the result: nJy if every band has a zero point."""
+def _calibration(planes: list[Plane]) -> tuple[str, dict[str, Any]]:
+    """Unit and coordinates (band, zero points, gains) of the result: nJy if every band has a zero point."""
     zero_points = [plane.zero_point for plane in planes]
     gains = [plane.gain for plane in planes]
     if all(map(math.isfinite, zero_points)):
         gains = [gain * 10 ** (0.4 * (z - NJY_ZERO_POINT)) for gain, z in zip(gains, zero_points, strict=True)]
-        attrs: dict[str, Any] = {"units": "nJy", "zero_point": [NJY_ZERO_POINT] * len(planes)}
+        unit, zero_points = "nJy", [NJY_ZERO_POINT] * len(planes)
     else:
         units = {plane.unit for plane in planes}
-        attrs = {"units": units.pop() if len(units) == 1 else "", "zero_point": zero_points}
-    if any(map(math.isfinite, gains)):
-        attrs["gain"] = gains
-    return attrs
+        unit = units.pop() if len(units) == 1 else ""
+    coords = {"band": [plane.band for plane in planes], "zero_point": ("band", zero_points)}
+    return unit, coords | ({"gain": ("band", gains)} if any(map(math.isfinite, gains)) else {})
 
 
 def _pixels(plane: Plane, factor: float) -> NDArray[np.float32]:

@@ -3,7 +3,7 @@
 In units of each band's background rms, with u = asinh(x):
 
     r  = sinh(u + f(u, noise map, z)) - x        what the network f would change
-    x' = x + P r                                 what the label-safe projection P lets it change
+    x' = x + P r                                 what the label-safe projection P (and black and white) lets it change
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from astrogan.models.files import load_model, save_model
 from astrogan.models.scaling import Stamps, as_stamps, compress
 from astrogan.networks import MultiScaleCritic, ResidualTrunk
-from astrogan.networks.label_safe import project
+from astrogan.networks.label_safe import project_within
 from astrogan.training import cpu_threads, mixed_precision, pick_device
 from catalogs.checks import one_of, within
 
@@ -147,7 +147,8 @@ class Refiner:
         z = part.noise(self.config.noise, seed)
         residual = network(part.image.to(where), part.sigma.to(where), z.to(where))
         if label_safe:
-            residual = project(residual, part.basis().to(where), part.sigma.to(where))
+            frame = (part.basis(), part.sigma, part.image, part.low, part.high)
+            residual = project_within(residual, *(one.to(where) for one in frame))
         return np.asarray((part.image + residual.cpu()).numpy(), dtype=np.float32)
 
     def save(self, path: str | Path) -> None:

@@ -44,6 +44,9 @@ class Stamps:
         Derivatives by the labels; K = 0 where none were given.
     ids : (N,)
         Sample ids.
+    low, high : (N, C)
+        Black and white of each stamp, infinite where the survey cuts nothing: the stamp's own lowest pixel, and the
+        survey's ceiling or the stamp's highest pixel.
     unit : (C,)
         Background rms of each band in the image's unit.
     """
@@ -53,6 +56,8 @@ class Stamps:
     moments: Tensor
     tangents: Tensor
     ids: Tensor
+    low: Tensor
+    high: Tensor
     unit: Tensor
 
     def __getitem__(self, at: slice) -> Stamps:
@@ -95,4 +100,12 @@ def as_stamps(samples: xr.Dataset, tangents: xr.DataArray | None = None) -> Stam
         if not np.array_equal(tangents["sample_id"].values, ids):
             raise ValueError("the tangents belong to other samples: their sample_id differs")
         planes = torch.from_numpy(tangents.values) / per_band
-    return Stamps(image, sigma, moments, planes, torch.from_numpy(ids), unit)
+    return Stamps(image, sigma, moments, planes, torch.from_numpy(ids), *_limits(image, samples, unit), unit)
+
+
+def _limits(image: Tensor, samples: xr.Dataset, unit: Tensor) -> tuple[Tensor, Tensor]:
+    """Black and white of each stamp, (N, C) each."""
+    bands = Survey.from_json(samples.attrs["survey"]).bands
+    floor, ceiling = (torch.tensor([getattr(band, name) for band in bands]) / unit for name in ("floor", "ceiling"))
+    low = torch.where(floor.isfinite(), image.amin((-2, -1)), floor)
+    return low, torch.where(ceiling.isfinite(), torch.maximum(ceiling, image.amax((-2, -1))), ceiling)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from astrogan.models.refiner import CHUNK, Refiner
 from astrogan.models.scaling import Stamps, compress
-from astrogan.networks.label_safe import project
+from astrogan.networks.label_safe import project_within
 from astrogan.training import (
     R3GAN,
     AdversarialLoss,
@@ -108,7 +108,8 @@ class RefinerRecipe(Recipe):
         """The projected residual of a batch."""
         image, sigma = sim["image"], sim["sigma"]
         z = torch.randn(len(image), self.noise, *image.shape[-2:], generator=self.rng).to(image.device)
-        return project(self.networks["refiner"](image, sigma, z), sim["basis"], sigma)
+        residual = self.networks["refiner"](image, sigma, z)
+        return project_within(residual, sim["basis"], sigma, image, sim["low"], sim["high"], rounds=1)
 
     def state_dict(self) -> dict[str, Any]:
         """History, generator and step count."""
@@ -158,7 +159,8 @@ def train_refiner(
     starts = range(0, len(simulated.image), CHUNK)
     with cpu_threads():
         parts = [simulated[slice(start, start + CHUNK)].basis().float() for start in starts]
-    sim = {"image": simulated.image, "sigma": simulated.sigma, "basis": torch.cat(parts)}
+    frame = {"image": simulated.image, "sigma": simulated.sigma, "low": simulated.low, "high": simulated.high}
+    sim = {**frame, "basis": torch.cat(parts)}
     groups = {"sim": sim, "real": {"image": real}}
     batches = Batches(groups, settings.batch_size, seed=settings.seed, augment=["real"])
     trainer = Trainer(

@@ -134,10 +134,8 @@ def test_history_feeds_the_critic_and_survives_a_restart(simulated):
     make = lambda: RefinerRecipe(Refiner(RefinerConfig(bands=2, width=8, blocks=1, critic_width=8)), settings, R3GAN())
     recipe = make()
     part = stamps[slice(0, 4)]
-    batch = {
-        "sim": {"image": part.image, "sigma": part.sigma, "basis": part.basis()},
-        "real": {"image": part.image.flip(0)},
-    }
+    frame = {name: getattr(part, name) for name in ("image", "sigma", "low", "high")}
+    batch = {"sim": {**frame, "basis": part.basis()}, "real": {"image": part.image.flip(0)}}
     for count in (2, 4, 6, 6):
         recipe.step(batch, 0.1)
         assert len(recipe.history) == count

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from astrogan.networks.label_safe import constraint_basis, moment_templates, project
+from astrogan.networks.label_safe import constraint_basis, moment_templates, project, project_within
 from simulators.moments import adaptive_moments
 
 SAMPLES, BANDS, SIZE = 100, 2, 32
@@ -146,3 +146,25 @@ def test_template_sums_are_the_moments():
     zero = np.zeros_like(moments.x)
     shape = [zero + 1, zero, zero, moments.mxx - moments.myy, 2 * moments.mxy, moments.mxx + moments.myy]
     assert np.allclose(sums, np.array([1, 1, 1, 0.5, 0.5, 0.5]) * np.stack(shape, -1), atol=1e-6)
+
+
+def test_black_and_white_stay_where_they_were_and_so_do_the_labels():
+    images, tangents, sigma, residual = tensors(torch.float64, *catalogue())
+    basis = constraint_basis(tangents, None, sigma)
+    low, high = images.amin((-2, -1)), images.amax((-2, -1))
+    free = project(residual, basis, sigma)
+
+    def beyond(change):
+        """How far pixels lie outside the limits, as a share of what the projection alone leaves outside."""
+        pixels = images + change
+        outside = (low[..., None, None] - pixels).clamp(min=0) + (pixels - high[..., None, None]).clamp(min=0)
+        return float(outside.sum())
+
+    once, thrice = (project_within(residual, basis, sigma, images, low, high, rounds) for rounds in (1, 3))
+    assert beyond(free) > 0
+    assert beyond(once) < 0.3 * beyond(free)
+    assert beyond(thrice) < 0.1 * beyond(free)
+    change, error = label_changes(thrice.numpy())
+    assert (change / error).max() < 1e-9
+    nowhere = torch.full_like(low, -torch.inf), torch.full_like(high, torch.inf)
+    assert torch.equal(project_within(residual, basis, sigma, images, *nowhere), free)

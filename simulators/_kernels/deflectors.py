@@ -2,7 +2,8 @@
 
 import math
 
-from simulators._kernels._jit import compile_pair, kernel, prange
+from simulators._kernels._jit import kernel
+from simulators._kernels.fields import field_pair
 
 
 @kernel
@@ -42,17 +43,12 @@ def shear_deflection(x, y, g1, g2):
     return g1 * x + g2 * y, g2 * x - g1 * y
 
 
-def _epl_field(x, y, lens, out_x, out_y):
-    """out_x, out_y (S, P): deflection of lens (S, 8+) = [theta_E, slope, q, cos, sin, x, y, ..., terms] at x, y
-    (P,).
-    """
-    for s in prange(out_x.shape[0]):
-        theta_e, slope, q, cos_pa, sin_pa = lens[s, 0], lens[s, 1], lens[s, 2], lens[s, 3], lens[s, 4]
-        terms = int(lens[s, -1])
-        for p in range(x.shape[0]):
-            ax, ay = epl_deflection(x[p] - lens[s, 5], y[p] - lens[s, 6], theta_e, slope, q, cos_pa, sin_pa, terms)
-            out_x[s, p] = ax
-            out_y[s, p] = ay
+@kernel
+def epl_point(x, y, lens, values):
+    """Deflection (2,) of lens [theta_E, slope, q, cos, sin, x, y, ..., terms]."""
+    terms = int(lens[-1])
+    dx, dy = x - lens[5], y - lens[6]
+    values[0], values[1] = epl_deflection(dx, dy, lens[0], lens[1], lens[2], lens[3], lens[4], terms)
 
 
-epl_field_serial, epl_field_parallel = compile_pair(_epl_field)
+epl_field_pair = field_pair(epl_point)

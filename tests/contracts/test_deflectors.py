@@ -1,50 +1,169 @@
-"""Laws that every deflector obeys; a new deflector is one entry in DEFLECTORS."""
+"""Laws that every deflector obeys: each class of DEFLECTORS has examples here, and one that does nothing."""
+
+import dataclasses
+import importlib
+import pkgutil
 
 import numpy as np
 import pytest
 
-from simulators import EPL, ExternalShear
+import simulators.deflectors
+from simulators.deflectors import (
+    DEFLECTORS,
+    EPL,
+    SIE,
+    ConvergenceSheet,
+    Deflector,
+    ExternalShear,
+    Multipole,
+    PointMass,
+)
 
-DEFLECTORS = {
-    "SIE": EPL(1.0, 2.0, 0.2, 0.1),
-    "isothermal sphere": EPL(1.0, 2.0),
-    "steep": EPL(1.3, 2.4, -0.3, 0.2, 0.1, -0.2),
-    "shallow": EPL(0.7, 1.6, 0.05, -0.4),
+EXAMPLES = {
+    "EPL isothermal": EPL(1.0, 2.0, 0.2, 0.1),
+    "EPL isothermal sphere": EPL(1.0, 2.0),
+    "EPL steep": EPL(1.3, 2.4, -0.3, 0.2, 0.1, -0.2),
+    "EPL shallow": EPL(0.7, 1.6, 0.05, -0.4),
+    "EPL extreme": EPL(1.3, 1.2, 0.6, 0.6),
+    "SIE": SIE(1.2, -0.3, 0.2, 0.1, -0.2),
+    "SIE round": SIE(0.8),
+    "point mass": PointMass(1.1, 0.1, -0.2),
     "shear": ExternalShear(0.05, -0.03),
+    "sheet": ConvergenceSheet(0.3, 0.2, -0.1),
+    "sheet, negative": ConvergenceSheet(-0.2),
+    "octupole": Multipole(3, 0.04, 0.3, 0.1, -0.2),
+    "boxy": Multipole(4, -0.05, 0.7),
+}
+NOTHING = {
+    "EPL": EPL(0.0, 2.1, 0.2, 0.1),
+    "SIE": SIE(0.0, 0.2, 0.1),
+    "point mass": PointMass(0.0),
+    "shear": ExternalShear(0.0, 0.0),
+    "sheet": ConvergenceSheet(0.0),
+    "multipole": Multipole(3, 0.0),
 }
 X, Y = np.random.Generator(np.random.PCG64(5)).uniform(-2.5, 2.5, (2, 300))
+X, Y = (points[np.hypot(X, Y) > 0.4] for points in (X, Y))  # the deflection jumps at a singular centre
 STEP = 1e-4
 
 
-@pytest.fixture(params=DEFLECTORS, ids=str)
+@pytest.fixture(params=EXAMPLES, ids=str)
 def deflector(request):
-    return DEFLECTORS[request.param]
+    return EXAMPLES[request.param]
 
 
-def gradients(deflector):
-    right, left = deflector.deflection(X + STEP, Y), deflector.deflection(X - STEP, Y)
-    up, down = deflector.deflection(X, Y + STEP), deflector.deflection(X, Y - STEP)
-    dx = [(a - b)[0] / (2 * STEP) for a, b in zip(right, left, strict=True)]
-    dy = [(a - b)[0] / (2 * STEP) for a, b in zip(up, down, strict=True)]
-    return dx, dy
+@pytest.fixture(params=NOTHING, ids=str)
+def nothing(request):
+    return NOTHING[request.param]
+
+
+def gradients(function):
+    """Derivatives by x and y of every array that function(x, y) returns, by differences of the fourth order."""
+
+    def along(dx, dy):
+        near = [np.asarray(function(X + k * dx, Y + k * dy)) for k in (-2, -1, 1, 2)]
+        return (near[0] - 8 * near[1] + 8 * near[2] - near[3]) / (12 * STEP)
+
+    return along(STEP, 0.0), along(0.0, STEP)
+
+
+def test_every_class_is_on_the_list_and_has_its_laws_tested():
+    for module in pkgutil.iter_modules(simulators.deflectors.__path__):
+        importlib.import_module(f"simulators.deflectors.{module.name}")
+    classes = {one for one in Deflector.__subclasses__() if one.__module__.startswith("simulators.")}
+    assert classes == set(DEFLECTORS)
+    assert classes == {type(example) for example in EXAMPLES.values()}
+    assert classes == {type(example) for example in NOTHING.values()}
+    assert {one.__name__ for one in classes} <= set(simulators.deflectors.__all__)
 
 
 def test_divergence_is_twice_the_convergence(deflector):
-    (xx, _), (_, yy) = gradients(deflector)
-    kappa = deflector.convergence(X, Y)[0]
-    far = np.hypot(X, Y) > 0.3
-    assert np.allclose((xx + yy)[far], 2 * kappa[far], atol=2e-5)
+    dx, dy = gradients(deflector.deflection)
+    assert np.allclose(dx[0] + dy[1], 2 * deflector.convergence(X, Y), atol=1e-7, rtol=1e-7)
 
 
 def test_curl_free(deflector):
-    (_, yx), (xy, _) = gradients(deflector)
-    far = np.hypot(X, Y) > 0.3
-    assert np.allclose(xy[far], yx[far], atol=2e-5)
+    dx, dy = gradients(deflector.deflection)
+    curl = np.abs(dx[1] - dy[0]).max()
+    assert (curl < 1e-7) == deflector.irrotational
+
+
+def test_deflection_is_the_gradient_of_the_potential(deflector):
+    if deflector.irrotational:
+        slopes = np.stack(gradients(deflector.potential))
+        assert np.allclose(slopes, np.stack(deflector.deflection(X, Y)), atol=1e-7)
+
+
+def test_gradient_of_the_deflection(deflector):
+    derivatives = np.stack(gradients(deflector.deflection), axis=-1)  # (component, N, P, by)
+    assert np.allclose(np.moveaxis(derivatives, 0, -2), deflector.gradient(X, Y), atol=1e-7, rtol=1e-7)
+
+
+def test_magnification_is_the_inverse_determinant(deflector):
+    determinant = np.linalg.det(deflector.jacobian(X, Y))
+    assert np.allclose(deflector.magnification(X, Y) * determinant, 1.0)
+    kappa, (g1, g2) = deflector.convergence(X, Y), deflector.shear(X, Y)
+    if deflector.irrotational:
+        assert np.allclose((1 - kappa) ** 2 - g1**2 - g2**2, determinant)
+
+
+def test_finite_everywhere(deflector):
+    x, y = np.array([0.0, 0.1, 0.2, 1e5]), np.array([0.0, -0.2, -0.1, -1e5])
+    for values in (*deflector.deflection(x, y), deflector.potential(x, y), deflector.gradient(x, y)):
+        assert np.isfinite(values).all()
+
+
+def test_unlensed_limit(nothing):
+    assert not np.any(nothing.deflection(X, Y))
+    assert not np.any(nothing.potential(X, Y))
+    assert not np.any(nothing.gradient(X, Y))
+    assert np.array_equal(nothing.magnification(X, Y), np.ones((1, len(X))))
+    assert np.array_equal(np.stack(nothing.source(X, Y))[:, 0], [X, Y])
 
 
 def test_shape_of_points_is_kept(deflector):
-    ax, ay = deflector.deflection(np.zeros((3, 4)), np.ones((3, 4)))
-    assert ax.shape == ay.shape == (1, 3, 4)
+    x, y = np.full((3, 4), 0.3), np.ones((3, 4))
+    for values in (*deflector.deflection(x, y), *deflector.shear(x, y), *deflector.source(x, y)):
+        assert values.shape == (1, 3, 4)
+    for values in (deflector.potential(x, y), deflector.convergence(x, y), deflector.magnification(x, y)):
+        assert values.shape == (1, 3, 4)
+    assert deflector.gradient(x, y).shape == deflector.jacobian(x, y).shape == (1, 3, 4, 2, 2)
+    assert deflector.deflection(0.3, 1.0)[0].shape == (1,)
+
+
+def test_many_lenses_are_many_single_lenses(deflector):
+    twice = deflector.take([0, 0, 0])
+    assert len(twice) == 3
+    assert len(deflector.take(0)) == 1
+    assert len(deflector.take([])) == 0
+    assert np.array_equal(np.stack(twice.deflection(X, Y))[:, 2], np.stack(deflector.deflection(X, Y))[:, 0])
+    assert deflector.take([]).deflection(X, Y)[0].shape == (0, len(X))
+
+
+def test_points_of_mixed_shape_are_refused(deflector):
+    with pytest.raises(ValueError, match=r"x of shape \(2,\) and y of shape \(3,\)"):
+        deflector.deflection([1.0, 2.0], [1.0, 2.0, 3.0])
+
+
+@pytest.mark.parametrize("bad", ["nan", "inf", "above", "below", "text", "shape"])
+def test_bad_fields_are_refused_by_name(deflector, bad):
+    for name, label in deflector.ranges.items():
+        value, says = {
+            "nan": (np.nan, f"{name} = nan"),
+            "inf": (np.inf, f"{name} = inf"),
+            "above": (label.high * 1.01 + 1e-9, rf"{name} = .* is outside \[.*{label.high:g}\]"),
+            "below": (label.low - abs(label.low) * 0.01 - 1e-9, rf"{name} = .* is outside \[{label.low:g}"),
+            "text": ("much", f"{name} = 'much' is not a number"),
+            "shape": (np.full((2, 2, 2), 0.5 * (label.low + label.high)), "shape"),
+        }[bad]
+        with pytest.raises(ValueError, match=f"^{type(deflector).__name__} .*{says}"):
+            dataclasses.replace(deflector, **{name: value})
+
+
+@pytest.mark.parametrize("names", [("gone", "x"), ("Theta_E", "y")])
+def test_unknown_fields_are_refused(deflector, names):
+    with pytest.raises(TypeError, match=names[0]):
+        dataclasses.replace(deflector, **{names[0]: 1.0})
 
 
 def test_mass_within_the_einstein_radius():
@@ -61,14 +180,30 @@ def test_mass_within_the_einstein_radius():
     assert flux == pytest.approx(2 * np.pi * 1.2**2, rel=1e-5)
 
 
+def test_the_isothermal_ellipsoid_is_the_power_law_of_slope_two():
+    shape = (np.array([1.3, 0.9, 1.0]), np.array([0.3, -0.5, 1e-9]), np.array([0.2, 0.1, 0.0]), 0.1, -0.2)
+    power = EPL(shape[0], 2.0, *shape[1:])
+    assert np.allclose(np.stack(SIE(*shape).deflection(X, Y)), np.stack(power.deflection(X, Y)), atol=1e-10)
+    assert np.allclose(SIE(*shape).potential(X, Y), power.potential(X, Y), atol=1e-10)
+    assert np.allclose(SIE(*shape).gradient(X, Y), power.gradient(X, Y), atol=1e-9)
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
     [
         (lambda: EPL(-1.0), "theta_E = -1"),
         (lambda: EPL(1.0, 3.5), r"gamma = 3.5 is outside \[1.2, 2.8\]"),
-        (lambda: EPL(1.0, 2.0, 0.8, 0.8), r"\|e\|"),
+        (lambda: EPL(1.0, 2.0, 0.8, 0.8), r"\|e\| = 1.13137"),
+        (lambda: EPL(1.0, 2.0, 1.0, 0.0), "e1 = 1 is outside"),
+        (lambda: SIE(1.0, 0.8, 0.8), r"SIE \|e\|"),
         (lambda: EPL(np.nan), "theta_E = nan"),
+        (lambda: EPL([1.0, 2.0], [2.0, 2.0, 2.0]), r"shapes that do not go together: .*'gamma': \(3,\)"),
+        (lambda: EPL(np.ones((2, 2))), r"EPL parameters broadcast to shape \(2, 2\); one dimension is allowed"),
         (lambda: ExternalShear(0.6, 0.0), "g1 = 0.6"),
+        (lambda: ExternalShear(0.4, 0.4), r"\|g\|"),
+        (lambda: Multipole(5, 0.1), r"Multipole m = 5 is not one of \(3, 4\)"),
+        (lambda: Multipole(3.5, 0.1), "Multipole m = 3.5"),
+        (lambda: Multipole("4", 0.1), "Multipole m = '4'"),
     ],
 )
 def test_bad_values_are_refused(make, words):

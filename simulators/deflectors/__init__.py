@@ -6,20 +6,34 @@
 from simulators.deflectors.base import Deflector
 from simulators.deflectors.epl import EPL
 from simulators.deflectors.multipole import Multipole
+from simulators.deflectors.nfw import NFW
 from simulators.deflectors.point import PointMass
 from simulators.deflectors.shear import ExternalShear
 from simulators.deflectors.sheet import ConvergenceSheet
 from simulators.deflectors.sie import SIE
+from simulators.deflectors.subhalos import SubhaloPopulation, Subhalos
 
-DEFLECTORS: tuple[type[Deflector], ...] = (EPL, SIE, PointMass, ExternalShear, ConvergenceSheet, Multipole)
+DEFLECTORS: tuple[type[Deflector], ...] = (
+    EPL,
+    SIE,
+    NFW,
+    PointMass,
+    ExternalShear,
+    ConvergenceSheet,
+    Multipole,
+    Subhalos,
+)
 
 __all__ = [
     "DEFLECTORS",
     "EPL",
+    "NFW",
     "SIE",
     "ConvergenceSheet",
     "Deflector",
     "ExternalShear",
     "Multipole",
     "PointMass",
+    "SubhaloPopulation",
+    "Subhalos",
 ]

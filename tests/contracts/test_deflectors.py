@@ -11,12 +11,14 @@ import simulators.deflectors
 from simulators.deflectors import (
     DEFLECTORS,
     EPL,
+    NFW,
     SIE,
     ConvergenceSheet,
     Deflector,
     ExternalShear,
     Multipole,
     PointMass,
+    Subhalos,
 )
 
 EXAMPLES = {
@@ -27,20 +29,27 @@ EXAMPLES = {
     "EPL extreme": EPL(1.3, 1.2, 0.6, 0.6),
     "SIE": SIE(1.2, -0.3, 0.2, 0.1, -0.2),
     "SIE round": SIE(0.8),
+    "NFW": NFW(2.0, 0.9, 0.3, -0.2, 0.1, -0.2),
+    "NFW, round and small": NFW(0.3, 0.2),
     "point mass": PointMass(1.1, 0.1, -0.2),
     "shear": ExternalShear(0.05, -0.03),
     "sheet": ConvergenceSheet(0.3, 0.2, -0.1),
     "sheet, negative": ConvergenceSheet(-0.2),
     "octupole": Multipole(3, 0.04, 0.3, 0.1, -0.2),
     "boxy": Multipole(4, -0.05, 0.7),
+    "clump": Subhalos(1.4, 0.5, 3.0, 0.1, -0.2),
+    "clumps": Subhalos([[0.3, 1.0, 0.5]], [[0.1, 0.05, 0.0]], [[1.0, 0.1, 9.0]], [[0.2, -0.1, 0.1]], [[0.1, 0.0, 0.2]]),
 }
 NOTHING = {
     "EPL": EPL(0.0, 2.1, 0.2, 0.1),
     "SIE": SIE(0.0, 0.2, 0.1),
+    "NFW": NFW(1.0, 0.0, 0.2, 0.1),
     "point mass": PointMass(0.0),
     "shear": ExternalShear(0.0, 0.0),
     "sheet": ConvergenceSheet(0.0),
     "multipole": Multipole(3, 0.0),
+    "clumps": Subhalos(np.ones((1, 4)), 0.0, 2.0),
+    "no clumps": Subhalos(np.ones((1, 0)), 1.0, 2.0),
 }
 X, Y = np.random.Generator(np.random.PCG64(5)).uniform(-2.5, 2.5, (2, 300))
 X, Y = (points[np.hypot(X, Y) > 0.4] for points in (X, Y))  # the deflection jumps at a singular centre
@@ -201,6 +210,10 @@ def test_the_isothermal_ellipsoid_is_the_power_law_of_slope_two():
         (lambda: EPL(np.ones((2, 2))), r"EPL parameters broadcast to shape \(2, 2\); one dimension is allowed"),
         (lambda: ExternalShear(0.6, 0.0), "g1 = 0.6"),
         (lambda: ExternalShear(0.4, 0.4), r"\|g\|"),
+        (lambda: NFW(0.0, 1.0), r"NFW r_s = 0 is outside \[1e-05, 10000\] arcsec"),
+        (lambda: NFW(1.0, -1.0), "NFW alpha_s = -1"),
+        (lambda: NFW(1.0, 1.0, 0.7, 0.7), r"NFW \|e\|"),
+        (lambda: Subhalos(1.0, 1.0, 0.0), "Subhalos tau = 0"),
         (lambda: Multipole(5, 0.1), r"Multipole m = 5 is not one of \(3, 4\)"),
         (lambda: Multipole(3.5, 0.1), "Multipole m = 3.5"),
         (lambda: Multipole("4", 0.1), "Multipole m = '4'"),

@@ -5,6 +5,7 @@
 
 from simulators.deflectors.base import Deflector
 from simulators.deflectors.epl import EPL
+from simulators.deflectors.multiplane import MultiPlane
 from simulators.deflectors.multipole import Multipole
 from simulators.deflectors.nfw import NFW
 from simulators.deflectors.point import PointMass
@@ -12,6 +13,7 @@ from simulators.deflectors.shear import ExternalShear
 from simulators.deflectors.sheet import ConvergenceSheet
 from simulators.deflectors.sie import SIE
 from simulators.deflectors.subhalos import SubhaloPopulation, Subhalos
+from simulators.deflectors.sum import Sum
 
 DEFLECTORS: tuple[type[Deflector], ...] = (
     EPL,
@@ -22,6 +24,8 @@ DEFLECTORS: tuple[type[Deflector], ...] = (
     ConvergenceSheet,
     Multipole,
     Subhalos,
+    Sum,
+    MultiPlane,
 )
 
 __all__ = [
@@ -32,8 +36,10 @@ __all__ = [
     "ConvergenceSheet",
     "Deflector",
     "ExternalShear",
+    "MultiPlane",
     "Multipole",
     "PointMass",
     "SubhaloPopulation",
     "Subhalos",
+    "Sum",
 ]

@@ -6,7 +6,9 @@ import pkgutil
 
 import numpy as np
 import pytest
+from astropy.cosmology import FlatLambdaCDM, LambdaCDM
 
+import simulators.cosmology
 import simulators.deflectors
 from simulators.deflectors import (
     DEFLECTORS,
@@ -16,11 +18,14 @@ from simulators.deflectors import (
     ConvergenceSheet,
     Deflector,
     ExternalShear,
+    MultiPlane,
     Multipole,
     PointMass,
     Subhalos,
+    Sum,
 )
 
+COSMOLOGY = FlatLambdaCDM(70, 0.3)
 EXAMPLES = {
     "EPL isothermal": EPL(1.0, 2.0, 0.2, 0.1),
     "EPL isothermal sphere": EPL(1.0, 2.0),
@@ -39,6 +44,8 @@ EXAMPLES = {
     "boxy": Multipole(4, -0.05, 0.7),
     "clump": Subhalos(1.4, 0.5, 3.0, 0.1, -0.2),
     "clumps": Subhalos([[0.3, 1.0, 0.5]], [[0.1, 0.05, 0.0]], [[1.0, 0.1, 9.0]], [[0.2, -0.1, 0.1]], [[0.1, 0.0, 0.2]]),
+    "sum": Sum([EPL(1.0, 2.1, 0.2, 0.1), ExternalShear(0.05, -0.03), Multipole(4, 0.02)]),
+    "planes": MultiPlane([SIE(0.9, 0.2, 0.1), NFW(1.0, 0.3, 0.1, 0.0, 0.1, 0.1)], [0.5, 0.9], 2.0, COSMOLOGY),
 }
 NOTHING = {
     "EPL": EPL(0.0, 2.1, 0.2, 0.1),
@@ -50,6 +57,8 @@ NOTHING = {
     "multipole": Multipole(3, 0.0),
     "clumps": Subhalos(np.ones((1, 4)), 0.0, 2.0),
     "no clumps": Subhalos(np.ones((1, 0)), 1.0, 2.0),
+    "sum": Sum([SIE(0.0), ConvergenceSheet(0.0)]),
+    "planes": MultiPlane([SIE(0.0), ConvergenceSheet(0.0)], [0.5, 0.9], 2.0, COSMOLOGY),
 }
 X, Y = np.random.Generator(np.random.PCG64(5)).uniform(-2.5, 2.5, (2, 300))
 X, Y = (points[np.hypot(X, Y) > 0.4] for points in (X, Y))  # the deflection jumps at a singular centre
@@ -126,7 +135,7 @@ def test_unlensed_limit(nothing):
     assert not np.any(nothing.deflection(X, Y))
     assert not np.any(nothing.potential(X, Y))
     assert not np.any(nothing.gradient(X, Y))
-    assert np.array_equal(nothing.magnification(X, Y), np.ones((1, len(X))))
+    assert np.allclose(nothing.magnification(X, Y), np.ones((1, len(X))), rtol=0, atol=1e-15)
     assert np.array_equal(np.stack(nothing.source(X, Y))[:, 0], [X, Y])
 
 
@@ -197,6 +206,70 @@ def test_the_isothermal_ellipsoid_is_the_power_law_of_slope_two():
     assert np.allclose(SIE(*shape).gradient(X, Y), power.gradient(X, Y), atol=1e-9)
 
 
+def same(one, other, atol=1e-12):
+    """Two deflectors do the same to every ray."""
+    assert np.allclose(np.stack(one.deflection(X, Y)), np.stack(other.deflection(X, Y)), rtol=0, atol=atol)
+    assert np.allclose(one.gradient(X, Y), other.gradient(X, Y), rtol=0, atol=atol)
+    assert np.allclose(one.potential(X, Y), other.potential(X, Y), rtol=0, atol=atol)
+
+
+LENS, SHEAR = EPL([1.0, 1.3], 2.1, 0.2, 0.1), ExternalShear(0.05, -0.03)
+
+
+def test_a_sum_is_its_parts():
+    both = Sum([LENS, SHEAR])
+    assert len(both) == 2
+    assert np.allclose(both.deflection(X, Y)[0], LENS.deflection(X, Y)[0] + SHEAR.deflection(X, Y)[0])
+    assert np.allclose(both.convergence(X, Y), LENS.convergence(X, Y))
+    same(Sum([LENS]), LENS)
+    same(Sum([both, SHEAR]), Sum([SHEAR, SHEAR, LENS]))
+
+
+def test_one_plane_is_no_stack_of_planes():
+    same(MultiPlane([LENS], [0.5], 2.0, COSMOLOGY), LENS)
+
+
+def test_planes_of_equal_redshift_are_a_sum():
+    same(MultiPlane([LENS, SHEAR], [0.5, 0.5], 2.0, COSMOLOGY), Sum([LENS, SHEAR]))
+    same(MultiPlane([LENS, SHEAR], [0.5, 0.5 + 1e-9], 2.0, COSMOLOGY), Sum([LENS, SHEAR]), atol=1e-7)
+
+
+@pytest.mark.parametrize("curved", [0.3, 0.0, -0.3])
+def test_order_of_planes_is_that_of_redshifts(curved):
+    cosmology = LambdaCDM(70, 0.3, 0.7 - curved)
+    stack = MultiPlane([LENS, SHEAR], [0.5, 0.8], 2.0, cosmology)
+    same(stack, MultiPlane([SHEAR, LENS], [0.8, 0.5], 2.0, cosmology))
+    assert (
+        np.abs(
+            stack.deflection(X, Y)[0] - MultiPlane([LENS, SHEAR], [0.8, 0.5], 2.0, cosmology).deflection(X, Y)[0]
+        ).max()
+        > 1e-3
+    )
+
+
+def test_light_takes_a_path_of_stationary_time():
+    """Fermat: the arrival time changes in second order only when the point where a ray meets a plane is moved."""
+    near, far = SIE(0.9, 0.2, 0.1), SIE(0.6, 0.0, 0.0, 0.2, 0.1)
+    stack = MultiPlane([near, far], [0.5, 0.9], 2.0, COSMOLOGY)
+    distance = simulators.cosmology.time_delay_distance
+    long, short, behind = distance(0.5, 2.0, COSMOLOGY), distance(0.5, 0.9, COSMOLOGY), distance(0.9, 2.0, COSMOLOGY)
+    assert stack.time_delay_distance == long
+
+    def time(first, second, source):
+        legs = 0.5 * short * ((first - second) ** 2).sum(0) + 0.5 * behind * ((second - source) ** 2).sum(0)
+        return legs - long * near.potential(*first)[0] - behind * far.potential(*second)[0]
+
+    (_, fx, fy), (_, gx, gy), (_, sx, sy) = stack._trace(X[None], Y[None])
+    first, second, source = np.stack([fx[0], fy[0]]), np.stack([gx[0], gy[0]]), np.stack([sx[0], sy[0]])
+    fermat = long * (0.5 * ((first - source) ** 2).sum(0) - stack.potential(X, Y)[0])
+    assert np.allclose(time(first, second, source), fermat)
+    clear = np.hypot(gx[0] - 0.2, gy[0] - 0.1) > 0.1  # of the far lens' singular centre
+    for move in (np.array([[STEP], [0.0]]), np.array([[0.0], [STEP]])):
+        for a, b in ((move, 0 * move), (0 * move, move)):
+            slope = (time(first + a, second + b, source) - time(first - a, second - b, source)) / (2 * STEP)
+            assert np.abs(slope[clear]).max() < 1e-6 * long
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
     [
@@ -214,6 +287,15 @@ def test_the_isothermal_ellipsoid_is_the_power_law_of_slope_two():
         (lambda: NFW(1.0, -1.0), "NFW alpha_s = -1"),
         (lambda: NFW(1.0, 1.0, 0.7, 0.7), r"NFW \|e\|"),
         (lambda: Subhalos(1.0, 1.0, 0.0), "Subhalos tau = 0"),
+        (lambda: Sum([]), r"Sum needs parts .* got \[\]"),
+        (lambda: Sum([EPL(1.0), "EPL"]), "Sum holds 'EPL', which is not a deflector"),
+        (lambda: Sum([LENS, EPL([1.0, 2.0, 3.0])]), r"got \[2, 3\]"),
+        (lambda: Sum([EXAMPLES["planes"]]), "Sum holds a MultiPlane"),
+        (lambda: MultiPlane([LENS], [0.5, 0.6], 2.0, COSMOLOGY), r"1 parts, but z of shape \(2,\)"),
+        (lambda: MultiPlane([LENS], [2.5], 2.0, COSMOLOGY), r"z_lens = 2.5 is outside \(0, z_source = 2\)"),
+        (lambda: MultiPlane([LENS], [np.nan], 2.0, COSMOLOGY), "MultiPlane z = nan"),
+        (lambda: MultiPlane([LENS], [0.0], 2.0, COSMOLOGY), "MultiPlane z = 0"),
+        (lambda: MultiPlane([LENS], [0.5], -1.0, COSMOLOGY), "z_source = -1"),
         (lambda: Multipole(5, 0.1), r"Multipole m = 5 is not one of \(3, 4\)"),
         (lambda: Multipole(3.5, 0.1), "Multipole m = 3.5"),
         (lambda: Multipole("4", 0.1), "Multipole m = '4'"),

@@ -51,6 +51,11 @@ def test_mean_convergence_of_a_clump(x):
     assert clumps.clump_mean(x, 3.0) == pytest.approx((shells * radii * weights).sum() / x, rel=1e-4)
 
 
+@pytest.mark.parametrize("tau", [0.05, 1.0, 30.0])
+def test_the_potential_of_a_clump_is_zero_in_its_centre(tau):
+    assert clumps.clump_potential(clumps.INNER, tau) == pytest.approx(0.0, abs=1e-5)
+
+
 def test_the_core_of_a_clump_is_uniform_and_joins_smoothly():
     inner = clumps.INNER * np.array([[0.0, 0.3, 0.999999, 1.000001]])
     rows = np.array([[[0.0, 0.0, 1.0, 1.0, 2.0]]])

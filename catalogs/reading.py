@@ -32,6 +32,7 @@ QUANTITIES = {
     "n_exposures": Quantity("", 1.0, 1e6),
     "sky_brightness": Quantity("mag / arcsec2", 0.0, 50.0),
     "read_noise": Quantity("electron", 0.0, 1e4),  # per pixel and exposure
+    "dark_current": Quantity("electron / s", 0.0, 1e4, optional=True),  # per pixel: dark and the telescope's warmth
     "psf_fwhm": Quantity("arcsec", 1e-4, 60.0),
     "psf_beta": Quantity("", 1.0, float("inf")),  # Moffat slope; inf is a Gaussian
     "depth": Quantity("mag", 0.0, 50.0, optional=True),  # published, to be recomputed by the tests
@@ -82,7 +83,7 @@ def read_survey(name: str, document: Mapping[str, Any]) -> Survey:
     """The survey of a TOML document, its images in nJy.
 
     An AB magnitude m gives 10^(0.4 (zero_point - m)) electron/s, and 1 nJy has m = 31.4. The background variance of a
-    pixel is its sky electrons plus the squared read noise of every exposure.
+    pixel is its sky and dark electrons plus the squared read noise of every exposure.
     """
     facts = read_facts(document)
     scales = set(facts["pixel_scale"].values.values())
@@ -103,7 +104,8 @@ def _band(name: str, facts: Mapping[str, Fact], pixel_scale: float) -> Band:
     electrons_per_njy = seconds * 10 ** (0.4 * (value["zero_point"] - NJY_ZERO_POINT))
     sky_zero_point = value.get("sky_zero_point", value["zero_point"])
     sky_electrons = seconds * 10 ** (0.4 * (sky_zero_point - value["sky_brightness"])) * pixel_scale**2
-    variance = sky_electrons + value["n_exposures"] * value["read_noise"] ** 2
+    dark_electrons = seconds * value.get("dark_current", 0.0)
+    variance = sky_electrons + dark_electrons + value["n_exposures"] * value["read_noise"] ** 2
     return Band(
         name=name,
         psf_fwhm=value["psf_fwhm"],

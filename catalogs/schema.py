@@ -163,18 +163,12 @@ class Survey:
     def point_source_sigma(self, band: str) -> float:
         """Rms [u] of the flux of an isolated faint point source fitted with the known PSF.
 
-        White noise: sigma^2 / sum(PSF^2), with sum(PSF^2) = pixel^2 times the integral of PSF^2 (King 1983); for
-        correlated noise the rms is multiplied by the square root of the summed autocorrelation, which is exact
-        for a PSF much wider than the correlation length.
+        White noise: sigma^2 / sum(PSF^2) (King 1983), the PSF seen by square pixels; for correlated noise the rms is
+        multiplied by the square root of the summed autocorrelation, which is exact for a PSF much wider than the
+        correlation length.
         """
         this = self.band(band)
-        if math.isinf(this.psf_beta):
-            area = 4.0 * math.pi * (this.psf_fwhm / (2.0 * math.sqrt(2.0 * math.log(2.0)))) ** 2
-        else:
-            beta = this.psf_beta
-            alpha = this.psf_fwhm / (2.0 * math.sqrt(2.0 ** (1.0 / beta) - 1.0))
-            area = math.pi * alpha**2 * (2.0 * beta - 1.0) / (beta - 1.0) ** 2
-        pixels = area / self.pixel_scale**2
+        pixels = _noise_area(this.psf_fwhm, this.psf_beta, self.pixel_scale) / self.pixel_scale**2
         correlation = max(float(this.acf.sum()), 1e-6)
         return this.background_sigma * math.sqrt(max(pixels, 1.0) * correlation)
 
@@ -197,3 +191,18 @@ class Survey:
         )
         matrix = tuple(tuple(row) for row in data.pop("band_correlation", ()))
         return cls(bands=bands, band_correlation=matrix, **data)
+
+
+def _noise_area(fwhm: float, beta: float, pixel: float) -> float:
+    """Area [arcsec2] 1 / integral(PSF^2) of a Moffat PSF averaged over pixels, to second order in the pixel's side.
+
+    A pixel multiplies the PSF's power at wavenumber k by 1 - k^2 pixel^2 / 12; `roughness` is the mean k^2.
+    """
+    if math.isinf(beta):
+        sigma = fwhm / (2.0 * math.sqrt(2.0 * math.log(2.0)))
+        area, roughness = 4.0 * math.pi * sigma**2, 1.0 / sigma**2
+    else:
+        alpha = fwhm / (2.0 * math.sqrt(2.0 ** (1.0 / beta) - 1.0))
+        area = math.pi * alpha**2 * (2.0 * beta - 1.0) / (beta - 1.0) ** 2
+        roughness = 2.0 * beta * (2.0 * beta - 1.0) / ((2.0 * beta + 1.0) * alpha**2)
+    return area * (1.0 + roughness * pixel**2 / 12.0)

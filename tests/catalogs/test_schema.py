@@ -55,20 +55,22 @@ def test_select_keeps_the_order_asked_for():
 
 
 @pytest.mark.parametrize("beta", [2.5, 4.765, math.inf])
-def test_point_source_sigma_is_that_of_a_fitted_psf(beta):
-    """Against the rms of a linear fit: sigma / sqrt(sum PSF^2), the PSF summed on a fine grid."""
-    survey = Survey("s", 0.2, (dataclasses.replace(GOOD, psf_beta=beta),))
-    step = 0.02
+@pytest.mark.parametrize(("fwhm", "rel"), [(1.4, 2e-3), (0.7, 1e-2), (0.3, 6e-2)])
+def test_point_source_sigma_is_that_of_a_fitted_psf(beta, fwhm, rel):
+    """Against the rms of a linear fit: sigma / sqrt(sum PSF^2) of the pixels, averaged over where the source falls."""
+    survey = Survey("s", 0.2, (dataclasses.replace(GOOD, psf_fwhm=fwhm, psf_beta=beta),))
+    step, fine = 0.02, 10
     x = np.arange(-20, 20, step) + step / 2
     r2 = x[:, None] ** 2 + x**2
     if math.isinf(beta):
-        psf = np.exp(-4 * math.log(2) * r2 / 0.7**2)
+        psf = np.exp(-4 * math.log(2) * r2 / fwhm**2)
     else:
-        psf = (1 + 4 * r2 * (2 ** (1 / beta) - 1) / 0.7**2) ** -beta
-    density = psf / (psf.sum() * step**2)
-    expected = 2.0 / math.sqrt((density**2).sum() * step**2 * 0.2**2)
-    assert survey.point_source_sigma("r") == pytest.approx(expected, rel=2e-3)
-    assert survey.depth("r", 5.0) == pytest.approx(31.4 - 2.5 * math.log10(5 * expected), abs=3e-3)
+        psf = (1 + 4 * r2 * (2 ** (1 / beta) - 1) / fwhm**2) ** -beta
+    total = np.pad(psf / psf.sum(), ((1, 0), (1, 0))).cumsum(0).cumsum(1)
+    flux = total[fine:, fine:] - total[:-fine, fine:] - total[fine:, :-fine] + total[:-fine, :-fine]
+    expected = 2.0 / math.sqrt((flux**2).sum() / fine**2)
+    assert survey.point_source_sigma("r") == pytest.approx(expected, rel=rel)
+    assert survey.depth("r", 5.0) == pytest.approx(31.4 - 2.5 * math.log10(5 * expected), abs=1.1 * rel)
 
 
 def test_correlated_noise_is_shallower():

@@ -72,7 +72,8 @@ def test_quantities_follow_from_the_facts(name, band):
     zero_point = value.get("sky_zero_point", value["zero_point"])
     electrons = seconds * 10 ** ((zero_point - magnitude_per_pixel) / 2.5)
     assert this.sky * this.electrons_per_unit == pytest.approx(electrons, rel=1e-9)
-    noise = math.hypot(math.sqrt(electrons), value["read_noise"] * math.sqrt(value["n_exposures"]))
+    dark = seconds * value.get("dark_current", 0.0)
+    noise = math.hypot(math.sqrt(electrons + dark), value["read_noise"] * math.sqrt(value["n_exposures"]))
     assert this.background_sigma * this.electrons_per_unit == pytest.approx(noise, rel=1e-9)
     assert (this.psf_fwhm, this.psf_beta) == (value["psf_fwhm"], value["psf_beta"])
     assert this.zero_point == 31.4

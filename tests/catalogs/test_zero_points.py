@@ -26,7 +26,7 @@ SURVEYCODEX = {
     "roman": {"F106": 26.32, "F129": 26.32, "F158": 26.32},
     "hst_acs": {"F814W": 25.94},
 }
-DISAGREE = {("euclid_vis", "VIS"): 0.20}  # the throughput before launch against the one in flight
+DISAGREE = {("euclid_vis", "VIS"): 0.20}  # computed from a curve, against measured in flight
 
 # Other sources than the one on file: lenstronomy 1.14.2, ObservationConfig. Its ZTF values are for 1 DN in 30 s.
 LENSTRONOMY = {
@@ -66,7 +66,7 @@ def test_a_perfect_telescope():
     + [("hst_wfc3", "WFC3_ir", band, 0.003) for band in ("F105W", "F125W", "F160W")],
 )
 def test_hubble_from_its_throughput(name, camera, band, tolerance):
-    """GalSim's copies of STScI's total throughputs; the ACS ones are newer than the zero points of Sirianni et al."""
+    """GalSim's copies of STScI's total throughputs; those of ACS are not the very curves of the file's source."""
     import galsim
 
     x, share = np.loadtxt(f"{galsim.meta_data.share_dir}/bandpasses/{camera}_{band}.dat").T
@@ -75,7 +75,7 @@ def test_hubble_from_its_throughput(name, camera, band, tolerance):
 
 @pytest.mark.parametrize("band", ROMAN)
 def test_roman_from_its_effective_area(band):
-    """GalSim's effective areas are those of 2021; the zero points on file, of 2024, are 0.11 to 0.15 brighter."""
+    """GalSim's effective areas are those of 2021; the zero points on file are newer and 0.11 to 0.15 lower."""
     import galsim
 
     table = np.genfromtxt(f"{galsim.meta_data.share_dir}/roman/Roman_effarea_20210614.txt", names=True)
@@ -122,7 +122,7 @@ PHOTMJSR = {
     "F356W": [0.421, 0.379],
     "F444W": [0.402, 0.371],
 }
-# Means of the CLEAR rows of MIRAGE's NIRCam_zeropoints.list (ground calibration), AB magnitude of 1 DN/s.
+# Means of the CLEAR rows of MIRAGE's NIRCam_zeropoints.list, AB magnitude of 1 DN/s.
 MIRAGE = {"F090W": 26.723, "F115W": 26.807, "F150W": 27.125, "F200W": 27.307, "F277W": 27.354}
 
 
@@ -132,8 +132,8 @@ def test_nircam_from_its_flux_calibration(name, band):
     flight = 8.90 - 2.5 * math.log10(megajansky * 1e6)
     assert value_of(name, "zero_point", band) == pytest.approx(flight, abs=0.01)
     if band in MIRAGE:
-        ground = MIRAGE[band] + 2.5 * math.log10(GAIN[name])
-        assert value_of(name, "zero_point", band) == pytest.approx(ground, abs=0.03)
+        theirs = MIRAGE[band] + 2.5 * math.log10(GAIN[name])
+        assert value_of(name, "zero_point", band) == pytest.approx(theirs, abs=0.03)
 
 
 def test_acs_sky_from_its_count_rate():

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from simulators._profile_fit import fitted_galaxies
     from simulators.calibration import calibrate, measured_galaxies
     from simulators.deflectors import EPL, ExternalShear
-    from simulators.detection import cut_out, detect, split_by_position
+    from simulators.detection import cut_out, detect, split_by_position, strip_edges
     from simulators.fit import label_shift
     from simulators.grid import PixelGrid
     from simulators.labels import LABELS
@@ -47,6 +47,7 @@ _HOME = {
     "label_shift": "fit",
     "measured_galaxies": "calibration",
     "split_by_position": "detection",
+    "strip_edges": "detection",
 }
 __all__ = [
     "EPL",
@@ -70,6 +71,7 @@ __all__ = [
     "label_shift",
     "measured_galaxies",
     "split_by_position",
+    "strip_edges",
 ]
 
 

@@ -12,7 +12,7 @@ from catalogs.checks import within
 from simulators._frames import MAX_SIDE, as_cube, read_frames
 from simulators._sources import EDGE, SATURATED, STAR, Sources
 
-__all__ = ["cut_out", "split_by_position", "stamp_targets"]
+__all__ = ["cut_out", "split_by_position", "stamp_targets", "strip_edges"]
 
 GLARE_SNR = 500.0  # stars whose halo reaches beyond their aperture
 
@@ -95,25 +95,43 @@ def stamp_targets(sources: Sources, size: int, snr: float = 10.0) -> NDArray[np.
     return np.flatnonzero(good)
 
 
-def split_by_position(x: ArrayLike, size: int, held_out: float = 0.25) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Training and held-out masks (N,) of stamps of side `size` [pixel] centred at `x` [pixel index].
+def strip_edges(x: ArrayLike, held_out: float = 0.25, pairs: int = 1) -> NDArray[np.float64]:
+    """Edges [pixel index] of strips that are in turn for training and held out, from low to high x.
 
-    The held-out stamps lie in a strip at the largest x that holds the share `held_out` of the positions; stamps that
-    would share a pixel column with both sides belong to neither.
+    Each of the `pairs` holds as many of the positions `x` (N,), and the share `held_out` of them in its second strip.
+    Several pairs make both sides see the whole frame, whose depth and sky vary.
 
     Raises
     ------
     ValueError
-        For positions that are not finite, a share outside (0, 1), or a split with an empty side.
+        For positions that are not finite, a share outside (0, 1), or no pair.
+    """
+    xs = _positions("x", x)
+    within("held_out", held_out, 0.0, 1.0, open_low=True)
+    within("pairs", pairs, 1, 1000)
+    shares = [(pair + part) / pairs for pair in range(pairs) for part in (1.0 - held_out, 1.0)]
+    return np.asarray(np.quantile(xs, shares[:-1]) if len(xs) else np.zeros(0))
+
+
+def split_by_position(
+    x: ArrayLike, size: int, edges: NDArray[np.float64]
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Training and held-out masks (N,) of stamps of side `size` [pixel] centred at `x` [pixel index].
+
+    Stamps that reach over one of `edges` (of `strip_edges`) belong to neither: no pixel is in both.
+
+    Raises
+    ------
+    ValueError
+        For positions that are not finite, or a split with an empty side.
     """
     xs = _positions("x", x)
     within("size", size, 1, MAX_SIDE, "pixels")
-    within("held_out", held_out, 0.0, 1.0, open_low=True)
-    border = float(np.quantile(xs, 1.0 - held_out)) if len(xs) else 0.0
     left = np.rint(xs - (int(size) - 1) / 2)
-    training, held = left + int(size) - 1 < border, left >= border
+    first, last = (np.searchsorted(edges, at, side="right") for at in (left, left + int(size) - 1))
+    training, held = (first == last) & (first % 2 == 0), (first == last) & (first % 2 == 1)
     if not training.any() or not held.any():
-        raise ValueError(f"{len(xs)} positions cannot be split into two strips for stamps of {int(size)} pixels")
+        raise ValueError(f"{len(xs)} positions cannot be split into strips for stamps of {int(size)} pixels")
     return training, held
 
 

@@ -27,6 +27,8 @@ class Sources:
         alone (white-noise error times the measured excess of 4 x 4 pixel means; infinite without pixels) [image unit].
     peak : (N, band) float64
         Highest pixel of the source's footprint above the background [image unit].
+    rms : (N, band) float64
+        Local rms of the background [image unit].
     radius, radius20, radius80 : (N,) float64
         Geometric mean radii of ellipses of the source's shape that hold 50, 20 and 80 % of its aperture flux in the
         detection image, seen through the PSF [pixel].
@@ -47,6 +49,7 @@ class Sources:
     flux: Array
     flux_err: Array
     peak: Array
+    rms: Array
     radius: Array
     radius20: Array
     radius80: Array

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalogs.checks import within
-from simulators._cutouts import cut_out, split_by_position, stamp_targets
+from simulators._cutouts import cut_out, split_by_position, stamp_targets, strip_edges
 from simulators._frames import Frames, find_objects, read_frames
 from simulators._sources import BLENDED, EDGE, SATURATED, STAR, Sources
 from simulators._stars import stellar_locus
@@ -26,6 +26,7 @@ __all__ = [
     "measure",
     "split_by_position",
     "stamp_targets",
+    "strip_edges",
 ]
 
 Array = NDArray[np.float64]
@@ -100,6 +101,7 @@ def _photometry(frames: Frames, objects: Any, ids: NDArray[np.int64], segments: 
     columns |= dict(zip(("radius20", "radius", "radius80"), radii.T, strict=True))
     columns |= {"e1": modulus * np.cos(2 * theta), "e2": modulus * np.sin(2 * theta), "snr": total / error}
     columns |= {"peak": _peaks(frames.data, segments)[ids], "aperture": scale * np.sqrt(a * b)}
+    columns["rms"] = frames.rms[:, np.rint(y).astype(int), np.rint(x).astype(int)].T.astype(np.float64)
     columns["radius"] = np.where((total > 0) & (columns["radius"] > 0), columns["radius"], np.nan)
     columns["flags"] = _flags(frames, objects, ids, segments, columns)
     return columns

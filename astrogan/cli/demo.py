@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from astrogan.cli.judge import judge
 from astrogan.cli.progress import Steps
 from astrogan.cli.sky import Sky, lens_simulator, read_sky, weak_simulator
-from astrogan.cli.work import Refined, refine, simulate, train
+from astrogan.cli.work import Refined, measure_out, refine, simulate, train
 from catalogs.checks import within
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ def run_demo(settings: DemoSettings, steps: Steps) -> tuple[Path, Report]:
         lenses = simulate(lens_simulator(sky, settings.lens_size), settings.lenses, settings.seed, steps)
         lesson = galaxies.part(slice(0, settings.galaxies // 2))
         refiner = train(sky, lesson, start_from(sky), settings.minutes, RATE, settings.seed, steps, folder / "training")
+        refiner = measure_out(refiner, lesson, sky, settings.seed, steps)
         refiner.save(folder / "refiner.safetensors")
         with steps.step(f"Refine {settings.galaxies} galaxies and {settings.lenses} lenses"):
             made = {

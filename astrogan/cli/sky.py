@@ -18,12 +18,15 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from simulators import Rows, StrongLens, WeakLens
+    from simulators.detection import Sources
 
 __all__ = ["HUBBLE", "Sky", "lens_simulator", "read_sky", "weak_simulator"]
 
 Array = NDArray[np.float64]
 HUBBLE = "hubble"
-SNR = 20.0  # of a galaxy that gets a stamp
+SNR = 15.0  # of a galaxy that gets a stamp
+FEWEST = 200  # stamps
+HELD_OUT, STRIPS = 0.4, 4  # share of the stamps that no training sees; strips of the frame they come from
 FAINT_SNR = 7.0  # down to which detection is nearly complete; neighbours go on below, along the counts' slope
 FAINTEST = 7.0  # times fainter than that, where single sources drown in the noise
 HUBBLE_LICENCE = "public domain (NASA, ESA; the Hubble eXtreme Deep Field that scikit-image ships)"
@@ -41,7 +44,7 @@ class Sky:
     survey : Survey
         As `calibrate` measured it.
     training, held_out : (N, band, size, size) float32
-        Stamps of real galaxies in background sigmas; no pixel is in both.
+        Stamps of real galaxies in local background sigmas, from alternating strips; no pixel is in both.
     galaxies, neighbours : Rows
         Labels of the training side's galaxies with stamps, and of all there, those too faint to be detected included.
     density : float
@@ -93,7 +96,7 @@ def read_sky(
     ValueError
         For images that cannot be read, have no sources, or too few galaxies for stamps on both sides.
     """
-    from simulators import Rows, calibrate, cut_out, detect, fitted_galaxies, split_by_position
+    from simulators import Rows, calibrate, cut_out, detect, fitted_galaxies, split_by_position, strip_edges
 
     images = read_images(real, bands)
     survey = calibrate(images, pixel_scale=pixel_scale, name=real if real == HUBBLE else Path(real).name)
@@ -101,30 +104,36 @@ def read_sky(
     shown = np.flatnonzero(sources.galaxies(SNR) & (sources.radius < size / 7))
     stamps, kept = cut_out(images, sources.x[shown], sources.y[shown], size)
     shown = shown[kept]
-    if len(shown) < 200:
+    if len(shown) < FEWEST:
         raise ValueError(
-            f"{real}: {len(shown)} galaxies above SNR {SNR:g}; at least 200 are needed to train and to judge"
+            f"{real}: {len(shown)} galaxies above SNR {SNR:g}; at least {FEWEST} are needed to train and to judge"
         )
-    training, held_out = split_by_position(sources.x[shown], size, held_out=0.4)
-    sigma = np.array([band.background_sigma for band in survey.bands], dtype=np.float32)[:, None, None]
-    edge = sources.x[shown[training]].max()
-    rows, fitted = fitted_galaxies(
-        images, sources, survey, FAINT_SNR, size, among=sources.x <= edge, on_progress=on_progress
-    )
+    edges = strip_edges(sources.x[shown], HELD_OUT, pairs=STRIPS)
+    training, held_out = split_by_position(sources.x[shown], size, edges)
+    stamps = stamps / _local_sigma(sources, survey)[shown]
+    among = np.searchsorted(edges, sources.x) % 2 == 0
+    rows, fitted = fitted_galaxies(images, sources, survey, FAINT_SNR, size, among=among, on_progress=on_progress)
     targets = np.isin(fitted, shown)
     company = with_fainter({name: values for name, values in rows.items() if name not in "xy"}, FAINTEST)
-    area = images.sizes["y"] * edge * survey.pixel_scale**2
+    widths = np.diff(np.concatenate([[0.0], edges, [images.sizes["x"]]]))[::2]
+    area = images.sizes["y"] * widths.sum() * survey.pixel_scale**2
     order = np.random.default_rng(0).permutation(int(held_out.sum()))  # sources come by brightness
     return Sky(
         source=real,
         survey=survey,
-        training=stamps[training] / sigma,
-        held_out=(stamps[held_out] / sigma)[order],
+        training=stamps[training],
+        held_out=stamps[held_out][order],
         galaxies=Rows({name: values[targets] for name, values in rows.items()}),
         neighbours=Rows(company),
         density=len(company["radius"]) / area,
         licence=HUBBLE_LICENCE if real == HUBBLE else "that of the images it was trained on",
     )
+
+
+def _local_sigma(sources: Sources, survey: Survey) -> NDArray[np.float32]:
+    """Background rms around each source, (N, band, 1, 1): depth varies over a frame, stamps are brought to one."""
+    sigma = np.array([band.background_sigma for band in survey.bands])
+    return np.asarray(sources.rms / np.median(sources.rms, axis=0) * sigma, dtype=np.float32)[:, :, None, None]
 
 
 def with_fainter(rows: dict[str, Array], ratio: float) -> dict[str, Array]:

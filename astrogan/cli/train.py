@@ -9,7 +9,7 @@ from pathlib import Path
 
 from astrogan.cli.progress import Steps
 from astrogan.cli.sky import read_sky, weak_simulator
-from astrogan.cli.work import simulate, train
+from astrogan.cli.work import measure_out, simulate, train
 from catalogs.checks import within
 
 __all__ = ["TrainSettings", "run_training"]
@@ -59,5 +59,6 @@ def run_training(settings: TrainSettings, steps: Steps) -> None:
     refiner = Refiner.load(settings.start) if settings.start else Refiner(RefinerConfig(bands=bands))
     lesson = simulate(weak_simulator(sky, settings.size), settings.galaxies, settings.seed, steps)
     trained = train(sky, lesson, refiner, settings.minutes, settings.rate, settings.seed, steps, folder=None)
+    trained = measure_out(trained, lesson, sky, settings.seed, steps)
     trained.card["command"] = shlex.join(["astrogan", *sys.argv[1:]])
     trained.save(settings.out)

@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from astrogan.models import Refiner
     from simulators.simulator import Simulator
 
-__all__ = ["Refined", "Simulated", "refine", "simulate", "train"]
+__all__ = ["Refined", "Simulated", "measure_out", "refine", "simulate", "train"]
 
 CHUNK = 250
+STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
+MOST = 500  # stamps that choose the strength
 Array = NDArray[np.float32]
 
 
@@ -123,6 +125,31 @@ def train(
         trained.card = _card(refiner, sky, seed, summary)
         step.done(f"{summary['images']} images, {summary['images_per_second']:.0f}/s")
     return trained
+
+
+def measure_out(refiner: Refiner, lesson: Simulated, sky: Sky, seed: int, steps: Steps) -> Refiner:
+    """The refiner at the strength that a judge of features needs: the least whose AUC is within its error of the best.
+
+    Judged on the training side. Where the simulation is already as close as the judge can tell, that is 0: training on
+    few stamps, or long, can make things worse, and nothing is then added.
+    """
+    from astrogan.validation import two_sample
+
+    count = min(len(sky.training), len(lesson.image), MOST)
+    part, real = lesson.part(slice(0, count)), sky.training[:count]
+    sigma = np.array([band.background_sigma for band in sky.survey.bands], dtype=np.float32)[:, None, None]
+    scores = {}
+    with steps.step("Measure out its strength") as step:
+        for index, strength in enumerate(STRENGTHS):
+            image = refiner.with_strength(strength).apply(part.samples, part.tangents, seed=seed)["image"].values
+            scores[strength] = two_sample(real, image / sigma, seed=seed, classifiers=("features",))[0]
+            step.advance((index + 1) / len(STRENGTHS))
+        best = min(scores.values(), key=lambda score: score.auc)
+        chosen = next(strength for strength, score in scores.items() if score.auc <= best.auc + best.auc_error)
+        step.done(", ".join(f"{strength:g}: AUC {score.auc:.3f}" for strength, score in scores.items()))
+    measured = refiner.with_strength(chosen)
+    measured.card["strength_auc"] = {f"{strength:g}": round(score.auc, 4) for strength, score in scores.items()}
+    return measured
 
 
 def _card(refiner: Refiner, sky: Sky, seed: int, summary: dict[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 In units of each band's background rms, with u = asinh(x):
 
     r  = sinh(u + f(u, noise map, z)) - x        what the network f would change
-    x' = x + P r                                 what the label-safe projection P (and black and white) lets it change
+    x' = x + P s r                               what the label-safe projection P (and black and white) lets it change,
+                                                 at strength s
 """
 
 from __future__ import annotations
@@ -48,6 +49,8 @@ class RefinerConfig:
         Channels of the local critics, kept with the refiner so that training can go on.
     seed : int
         Of the initial weights.
+    strength : float
+        Share of the residual that `apply` adds, 0 to 1; training is always at 1.
     """
 
     bands: int
@@ -56,9 +59,11 @@ class RefinerConfig:
     noise: int = 2
     critic_width: int = 24
     seed: int = 0
+    strength: float = 1.0
 
     def __post_init__(self) -> None:
         limits = {"bands": (1, 64), "width": (4, 512), "blocks": (1, 32), "noise": (0, 16), "critic_width": (4, 512)}
+        limits["strength"] = (0, 1)
         for name, (low, high) in limits.items():
             within(f"refiner {name}", getattr(self, name), low, high)
 
@@ -145,11 +150,17 @@ class Refiner:
     ) -> np.ndarray[Any, np.dtype[np.float32]]:
         part = stamps[at]
         z = part.noise(self.config.noise, seed)
-        residual = network(part.image.to(where), part.sigma.to(where), z.to(where))
+        residual = self.config.strength * network(part.image.to(where), part.sigma.to(where), z.to(where))
         if label_safe:
             frame = (part.basis(), part.sigma, part.image, part.low, part.high)
             residual = project_within(residual, *(one.to(where) for one in frame))
         return np.asarray((part.image + residual.cpu()).numpy(), dtype=np.float32)
+
+    def with_strength(self, strength: float) -> Refiner:
+        """The same networks, of which `apply` adds another share."""
+        other = Refiner(dataclasses.replace(self.config, strength=strength), self.card)
+        other.networks.load_state_dict(self.networks.state_dict())
+        return other
 
     def save(self, path: str | Path) -> None:
         """Write ``<path>`` (safetensors) and its JSON card beside it."""

@@ -60,7 +60,7 @@ class RefinerTraining:
     learning_rate: float = 2e-3
     final_rate: float = 2e-4
     gamma: float = 0.05
-    regularisation: float = 0.05
+    regularisation: float = 0.07
     history: int = 2048
     half_life: float = 5000.0
     seed: int = 0
@@ -167,7 +167,7 @@ def train_refiner(
         recipe, batches, settings.budget, folder, ema_half_life=settings.half_life, log_every=10, device=device
     )
     summary = trainer.fit(on_progress)
-    trained = Refiner(refiner.config, refiner.card)
+    trained = Refiner(dataclasses.replace(refiner.config, strength=1.0), refiner.card)
     trained.networks["refiner"].load_state_dict(trainer.ema.networks["refiner"].state_dict())
     trained.networks["critic"].load_state_dict(recipe.networks["critic"].state_dict())
     return trained, summary

@@ -21,6 +21,7 @@ from simulators.detection import (
     detect,
     split_by_position,
     stamp_targets,
+    strip_edges,
 )
 
 SIGMA = 10.0
@@ -258,22 +259,38 @@ def test_refuses_cut_outs(sky, x, y, size, message):
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.integers(0, 2**32 - 1), st.integers(8, 64), st.floats(0.1, 0.5))
-def test_split_shares_no_pixel(seed, size, share):
-    x = np.random.default_rng(seed).uniform(0.0, 2000.0, 150)
-    training, held = split_by_position(x, size, share)
-    left = np.rint(x - (size - 1) / 2)
-    assert not (training & held).any()
-    assert left[training].max() + size - 1 < left[held].min()
-    assert held.sum() == pytest.approx(150 * share, abs=12)
+@given(st.integers(0, 2**32 - 1), st.integers(8, 48), st.floats(0.2, 0.5), st.integers(1, 4))
+def test_split_shares_no_pixel(seed, size, share, pairs):
+    x = np.random.default_rng(seed).uniform(0.0, 2000.0, 300)
+    edges = strip_edges(x, share, pairs)
+    assert len(edges) == 2 * pairs - 1
+    training, held = split_by_position(x, size, edges)
+    left = np.rint(x - (size - 1) / 2).astype(int)
+    columns = [{c for at in left[side] for c in range(at, at + size)} for side in (training, held)]
+    assert not columns[0] & columns[1]
+    in_turn = np.searchsorted(edges, x) % 2 == 1
+    assert in_turn.mean() == pytest.approx(share, abs=0.02)
+    assert not (training & in_turn).any()
+    assert not (held & ~in_turn).any()
+    assert (training | held).mean() > 1 - 1.3 * size * len(edges) / 2000
 
 
 def test_split_of_a_real_sky(sources):
-    training, held = split_by_position(sources.x, 32, 0.25)
+    training, held = split_by_position(sources.x, 32, strip_edges(sources.x, 0.25))
     assert 0.65 < training.mean() < 0.8
     assert 0.2 < held.mean() < 0.3
     with pytest.raises(ValueError, match="cannot be split"):
-        split_by_position([5.0, 5.0], 32)
+        split_by_position([5.0, 5.0], 32, strip_edges([5.0, 5.0]))
+    with pytest.raises(ValueError, match="held_out = 1.5 is outside"):
+        strip_edges([1.0, 2.0], 1.5)
+
+
+def test_local_rms_follows_the_depth(scene):
+    rng = np.random.default_rng(3)
+    depth = np.where(np.arange(1000) < 500, 4.0, 8.0)
+    sources = detect((scene.images + depth * rng.standard_normal(scene.images.shape)).astype(np.float32))
+    for side, rms in ((sources.x < 450, 4.0), (sources.x > 550, 8.0)):
+        assert np.median(sources.rms[side], axis=0) == pytest.approx([rms, rms], rel=0.05)
 
 
 def test_targets_keep_clear_of_glare(scene):

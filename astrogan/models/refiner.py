@@ -152,8 +152,10 @@ class Refiner:
         z = part.noise(self.config.noise, seed)
         residual = self.config.strength * network(part.image.to(where), part.sigma.to(where), z.to(where))
         if label_safe:
-            frame = (part.basis(), part.sigma, part.image, part.low, part.high)
-            residual = project_within(residual, *(one.to(where) for one in frame))
+            basis, sigma, image, low, high = (
+                one.to(where) for one in (part.basis(), part.sigma, part.image, part.low, part.high)
+            )
+            residual = project_within(residual, basis, sigma, image, low, high)
         return np.asarray((part.image + residual.cpu()).numpy(), dtype=np.float32)
 
     def with_strength(self, strength: float) -> Refiner:

@@ -41,18 +41,19 @@ def lines_of(name: str, report: dict) -> list[str]:
     lines.append(
         f"| share of moment fluxes that moved by over 0.1 % | 0 | {flux['moved']:.3f} | {flux['control_moved']:.3f} |"
     )
+    lines.append(f"| share of its residual that the refiner adds | 0 | {report['model_card']['strength']:g} | 1 |")
     return lines
 
 
 def run_demos() -> list[Path]:
     folders = []
-    for name, real in (("hubble", "hubble"), ("kids", str(KIDS))):
+    for name, real in (("hubble", ["hubble"]), ("kids", [str(KIDS), "--pixel-scale", "0.339"])):
         if name == "kids" and not KIDS.is_dir():
             print("no KiDS frame beside the checkout: its rows are left out")
             continue
         folder = ROOT / "build" / f"demo-{name}"
         folder.parent.mkdir(exist_ok=True)
-        subprocess.run(["astrogan", "demo", "--real", real, "--out", str(folder), "--overwrite"], check=True)
+        subprocess.run(["astrogan", "demo", "--real", *real, "--out", str(folder), "--overwrite"], check=True)
         folders.append(folder)
     return folders
 

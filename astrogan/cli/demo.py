@@ -119,7 +119,14 @@ def _write(
     with steps.step("Judge against held-out real galaxies") as step:
         lesson = slice(0, settings.galaxies // 2)
         content = judge(sky, made, lesson, settings.judge_images, settings.seed, step)
-        content = replace(content, training_log=folder / "training" / "log.jsonl", model_card=refiner.card)
+        notes = (
+            "Real stamps come from strips of the frame, in turn for training and for judging, each in units of the "
+            "noise around it. Galaxies, their neighbours and their number are measured on the training strips.",
+            f"The refiner adds {100 * refiner.config.strength:.0f} % of what it would: the least that a judge of the "
+            "training strips asks for.",
+        )
+        log = folder / "training" / "log.jsonl"
+        content = replace(content, training_log=log, model_card=refiner.card, notes=notes)
     with steps.step("Write store, FITS, gallery and report") as step:
         digests = {name: write_samples(one.samples, folder / f"{name}.h5") for name, one in made.items()}
         for name, one in made.items():

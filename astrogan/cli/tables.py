@@ -38,6 +38,9 @@ def summary_table(report: Report) -> Table:
         table.add_row(escape(name), "0", f"{row['median']:.1e}", f"{row['control_median']:.1e}")
     flux = report.numbers["moment_drift"][0]
     table.add_row("share of moments that moved", "0", f"{flux['moved']:.3f}", f"{flux['control_moved']:.3f}")
+    strength = report.numbers["model_card"].get("strength")
+    if strength is not None:
+        table.add_row("share of its residual that the refiner adds", "0", f"{strength:g}", "1")
     return table
 
 

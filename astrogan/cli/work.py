@@ -91,9 +91,9 @@ def simulate(simulator: Simulator, count: int, seed: int, steps: Steps) -> Simul
 
 
 def refine(refiner: Refiner, raw: Simulated, seed: int) -> Refined:
-    """Refine samples, and once more without the projection: the control that must fail."""
+    """Refine samples, and once more at full strength without the projection: the control that must fail."""
     refined = refiner.apply(raw.samples, raw.tangents, seed=seed)
-    control = refiner.apply(raw.samples, seed=seed, label_safe=False)
+    control = refiner.with_strength(1.0).apply(raw.samples, seed=seed, label_safe=False)
     return Refined(raw, refined, np.asarray(control["image"].values))
 
 
@@ -148,6 +148,7 @@ def measure_out(refiner: Refiner, lesson: Simulated, sky: Sky, seed: int, steps:
         chosen = next(strength for strength, score in scores.items() if score.auc <= best.auc + best.auc_error)
         step.done(", ".join(f"{strength:g}: AUC {score.auc:.3f}" for strength, score in scores.items()))
     measured = refiner.with_strength(chosen)
+    measured.card["strength"] = chosen
     measured.card["strength_auc"] = {f"{strength:g}": round(score.auc, 4) for strength, score in scores.items()}
     return measured
 

@@ -139,9 +139,10 @@ class Refiner:
         starts = range(0, len(stamps.image), CHUNK)
         with cpu_threads():
             parts = [self._refine(network, stamps, slice(k, k + CHUNK), seed, label_safe, where) for k in starts]
-        image = np.concatenate(parts) * stamps.unit[:, None, None].numpy()
+        change = np.concatenate(parts) * stamps.unit[:, None, None].numpy()
         safe = "off" if not label_safe else "moments" if tangents is None else "moments, tangents"
-        out = samples.assign(image=samples["image"].copy(data=image.astype(np.float32)))
+        image = (samples["image"].values + change).astype(np.float32)
+        out = samples.assign(image=samples["image"].copy(data=image))
         return out.assign_attrs(model=self.card.get("name", "refiner"), label_safe=safe, refined_seed=seed)
 
     @torch.no_grad()
@@ -156,7 +157,7 @@ class Refiner:
                 one.to(where) for one in (part.basis(), part.sigma, part.image, part.low, part.high)
             )
             residual = project_within(residual, basis, sigma, image, low, high)
-        return np.asarray((part.image + residual.cpu()).numpy(), dtype=np.float32)
+        return np.asarray(residual.cpu().numpy(), dtype=np.float32)
 
     def with_strength(self, strength: float) -> Refiner:
         """The same networks, of which `apply` adds another share."""

@@ -89,7 +89,19 @@ def test_galsim_measures_the_same_moments(simulated):
 def test_untrained_refiner_changes_nothing(simulated):
     samples, tangents = simulated
     refined = Refiner(RefinerConfig(bands=2)).apply(samples, tangents)
-    assert np.allclose(refined["image"], samples["image"], rtol=1e-6)
+    assert np.array_equal(refined["image"], samples["image"])
+
+
+def test_strength_scales_what_is_added(simulated):
+    samples, tangents = simulated
+    before = samples["image"].values.astype(np.float64)
+    none, half, full = (
+        wild().with_strength(s).apply(samples, tangents)["image"].values.astype(np.float64) for s in (0.0, 0.5, 1.0)
+    )
+    assert np.array_equal(none, before)
+    assert np.allclose(half - before, 0.5 * (full - before), atol=1e-3)
+    with pytest.raises(ValueError, match=r"strength = 1\.5 is outside"):
+        wild().with_strength(1.5)
 
 
 def test_a_sample_is_refined_alike_alone_and_in_a_batch(simulated):

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from simulators._profile_fit import fitted_galaxies
     from simulators.calibration import calibrate, measured_galaxies
     from simulators.deflectors import EPL, ExternalShear
-    from simulators.detection import cut_out, detect, split_by_position, strip_edges
+    from simulators.detection import clear_of_glare, cut_out, detect, split_by_position, strip_edges
     from simulators.fit import label_shift
     from simulators.grid import PixelGrid
     from simulators.labels import LABELS
@@ -41,6 +41,7 @@ _HOME = {
     "adaptive_moments": "moments",
     "add_noise": "noise",
     "calibrate": "calibration",
+    "clear_of_glare": "detection",
     "cut_out": "detection",
     "detect": "detection",
     "fitted_galaxies": "_profile_fit",
@@ -65,6 +66,7 @@ __all__ = [
     "adaptive_moments",
     "add_noise",
     "calibrate",
+    "clear_of_glare",
     "cut_out",
     "detect",
     "fitted_galaxies",

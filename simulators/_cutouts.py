@@ -12,7 +12,7 @@ from catalogs.checks import within
 from simulators._frames import MAX_SIDE, as_cube, read_frames
 from simulators._sources import EDGE, SATURATED, STAR, Sources
 
-__all__ = ["cut_out", "split_by_position", "stamp_targets", "strip_edges"]
+__all__ = ["clear_of_glare", "cut_out", "split_by_position", "stamp_targets", "strip_edges"]
 
 GLARE_SNR = 500.0  # stars whose halo reaches beyond their aperture
 
@@ -70,29 +70,38 @@ def stamp_targets(sources: Sources, size: int, snr: float = 10.0) -> NDArray[np.
     """Indices of the galaxies whose stamps of side `size` [pixel] show them whole and clear of glare.
 
     Galaxies are above `snr`, neither stars nor saturated nor at an edge, hold 80 % of their light within a quarter of
-    the side, and keep half a side plus the aperture away from saturated sources and from stars above snr 500.
+    the side, and are `clear_of_glare`.
 
     Raises
     ------
     ValueError
         For an absurd size or signal-to-noise ratio, or where no source qualifies.
     """
-    from scipy.spatial import cKDTree
-
     within("size", size, 4, MAX_SIDE, "pixels")
     within("snr", snr, 0.0, 1e6)
     good = ~sources.having(EDGE | SATURATED | STAR) & (sources.snr >= snr) & (sources.radius80 <= size / 4)
-    glaring = sources[sources.having(SATURATED) | (sources.having(STAR) & (sources.snr > GLARE_SNR))]
-    if good.any() and len(glaring):
-        tree = cKDTree(np.stack([sources.x, sources.y], axis=1))
-        reach = size / 2 + glaring.aperture
-        for near in tree.query_ball_point(np.stack([glaring.x, glaring.y], axis=1), reach):
-            good[near] = False
+    good &= clear_of_glare(sources, size)
     if not good.any():
         raise ValueError(
             f"none of {len(sources)} sources is a galaxy above snr {snr:g} fit for {int(size)}-pixel stamps"
         )
     return np.flatnonzero(good)
+
+
+def clear_of_glare(sources: Sources, size: int) -> NDArray[np.bool_]:
+    """Mask (N,) of sources that keep half a stamp of side `size` [pixel] plus the aperture away from glaring stars:
+    saturated ones and those above snr 500.
+    """
+    from scipy.spatial import cKDTree
+
+    clear = np.ones(len(sources), dtype=bool)
+    glaring = sources[sources.having(STAR) & (sources.having(SATURATED) | (sources.snr > GLARE_SNR))]
+    if len(glaring):
+        tree = cKDTree(np.stack([sources.x, sources.y], axis=1))
+        reach = size / 2 + glaring.aperture
+        for near in tree.query_ball_point(np.stack([glaring.x, glaring.y], axis=1), reach):
+            clear[near] = False
+    return clear
 
 
 def strip_edges(x: ArrayLike, held_out: float = 0.25, pairs: int = 1) -> NDArray[np.float64]:

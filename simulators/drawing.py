@@ -121,7 +121,8 @@ def _operators(
     grid: PixelGrid, psfs: tuple[PSF, ...], oversample: int, rank: float
 ) -> tuple[int, Array, NDArray[np.int64], NDArray[np.int64]]:
     """Padding and stacked separable operators of all bands, padded with zeros to a common rank."""
-    pad = max(2, math.ceil(max(psf.radius_of(1.0 - 3e-4) for psf in psfs) / grid.scale) + 1)
+    reach = math.ceil(max(psf.radius_of(1.0 - 3e-4) for psf in psfs) / grid.scale) + 1
+    pad = min(max(2, reach), max(8, grid.size // 4))  # the flattest wings end a quarter of a stamp away
     parts = [separable_operators(psf, grid, oversample, pad, rank) for psf in psfs]
     most = max(len(part[0]) for part in parts)
     cells = (grid.size + 2 * pad) * oversample

@@ -96,12 +96,21 @@ def read_sky(
     ValueError
         For images that cannot be read, have no sources, or too few galaxies for stamps on both sides.
     """
-    from simulators import Rows, calibrate, cut_out, detect, fitted_galaxies, split_by_position, strip_edges
+    from simulators import (
+        Rows,
+        calibrate,
+        clear_of_glare,
+        cut_out,
+        detect,
+        fitted_galaxies,
+        split_by_position,
+        strip_edges,
+    )
 
     images = read_images(real, bands)
     survey = calibrate(images, pixel_scale=pixel_scale, name=real if real == HUBBLE else Path(real).name)
     sources = detect(images)
-    shown = np.flatnonzero(sources.galaxies(SNR) & (sources.radius < size / 7))
+    shown = np.flatnonzero(sources.galaxies(SNR) & (sources.radius < size / 7) & clear_of_glare(sources, size))
     stamps, kept = cut_out(images, sources.x[shown], sources.y[shown], size)
     shown = shown[kept]
     if len(shown) < FEWEST:

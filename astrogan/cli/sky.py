@@ -96,16 +96,7 @@ def read_sky(
     ValueError
         For images that cannot be read, have no sources, or too few galaxies for stamps on both sides.
     """
-    from simulators import (
-        Rows,
-        calibrate,
-        clear_of_glare,
-        cut_out,
-        detect,
-        fitted_galaxies,
-        split_by_position,
-        strip_edges,
-    )
+    from simulators import calibrate, clear_of_glare, cut_out, detect, split_by_position, strip_edges
 
     images = read_images(real, bands)
     survey = calibrate(images, pixel_scale=pixel_scale, name=real if real == HUBBLE else Path(real).name)
@@ -120,23 +111,40 @@ def read_sky(
     edges = strip_edges(sources.x[shown], HELD_OUT, pairs=STRIPS)
     training, held_out = split_by_position(sources.x[shown], size, edges)
     stamps = stamps / _local_sigma(sources, survey)[shown]
-    among = np.searchsorted(edges, sources.x) % 2 == 0
-    rows, fitted = fitted_galaxies(images, sources, survey, FAINT_SNR, size, among=among, on_progress=on_progress)
-    targets = np.isin(fitted, shown)
-    company = with_fainter({name: values for name, values in rows.items() if name not in "xy"}, FAINTEST)
-    widths = np.diff(np.concatenate([[0.0], edges, [images.sizes["x"]]]))[::2]
-    area = images.sizes["y"] * widths.sum() * survey.pixel_scale**2
+    galaxies, neighbours, density = _measured(images, sources, survey, shown, edges, size, on_progress)
     order = np.random.default_rng(0).permutation(int(held_out.sum()))  # sources come by brightness
     return Sky(
         source=real,
         survey=survey,
         training=stamps[training],
         held_out=stamps[held_out][order],
-        galaxies=Rows({name: values[targets] for name, values in rows.items()}),
-        neighbours=Rows(company),
-        density=len(company["radius"]) / area,
+        galaxies=galaxies,
+        neighbours=neighbours,
+        density=density,
         licence=HUBBLE_LICENCE if real == HUBBLE else "that of the images it was trained on",
     )
+
+
+def _measured(
+    images: xr.DataArray,
+    sources: Sources,
+    survey: Survey,
+    shown: NDArray[np.int64],
+    edges: NDArray[np.float64],
+    size: int,
+    on_progress: Callable[[float], object] | None,
+) -> tuple[Rows, Rows, float]:
+    """Galaxies with stamps, neighbours, and neighbours per square arcsec, from the training strips between `edges`."""
+    from simulators import Rows, fitted_galaxies
+
+    among = np.searchsorted(edges, sources.x) % 2 == 0
+    rows, fitted = fitted_galaxies(images, sources, survey, FAINT_SNR, size, among=among, on_progress=on_progress)
+    targets = np.isin(fitted, shown)
+    company = with_fainter({name: values for name, values in rows.items() if name not in "xy"}, FAINTEST)
+    widths = np.diff(np.concatenate([[0.0], edges, [images.sizes["x"]]]))[::2]
+    area = images.sizes["y"] * float(widths.sum()) * survey.pixel_scale**2
+    galaxies = Rows({name: values[targets] for name, values in rows.items()})
+    return galaxies, Rows(company), len(company["radius"]) / area
 
 
 def _local_sigma(sources: Sources, survey: Survey) -> NDArray[np.float32]:

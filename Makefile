@@ -11,7 +11,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 .PHONY: demo test lint types kernels unit bench docs clean
 
 demo: $(VENV)/.demo
-	$(BIN)/astrogan demo
+	$(BIN)/astrogan demo --overwrite
 
 test: lint types kernels unit
 

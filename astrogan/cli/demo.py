@@ -95,7 +95,9 @@ def whole_folder(out: Path, overwrite: bool) -> Iterator[Path]:
 
     if out.is_dir() and overwrite and not (out / "report.json").is_file():
         raise FileExistsError(f"{out} is not the folder of an earlier demo; it is not overwritten")
-    if not out.is_dir() or not overwrite:
+    if out.is_dir() and not overwrite:
+        raise FileExistsError(f"{out} exists already; --overwrite replaces an earlier demo, --out names another folder")
+    if not out.is_dir():
         check_target(out.absolute())
     part = out.absolute().with_name(f".{out.name}.{os.getpid()}.part")
     part.mkdir()

@@ -94,6 +94,9 @@ def bands_table(ds: xr.Dataset, survey: Survey) -> Any:
         ("background_sigma", unit, "rms of the background in a pixel"),
         ("electrons_per_unit", "", "detected electrons per image unit; infinity: no photon noise"),
         ("sky", unit, "sky level that was subtracted"),
+        ("floor", unit, "lowest pixel, sky subtracted; -infinity: none"),
+        ("ceiling", unit, "highest pixel, sky subtracted; infinity: none"),
+        ("level_scatter", unit, "rms by which both move from stamp to stamp"),
         ("zero_point", "mag", "AB magnitude of 1 image unit"),
     )
     columns = [("band", np.array([plain_text(band.name) for band in survey.bands]), "", "band name")]

@@ -1,4 +1,4 @@
-"""What a population is: an independent prior for every label, as an inverse cumulative distribution."""
+"""What a population is: a prior for every label, as an inverse cumulative distribution, or a relation to others."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from catalogs.checks import one_of, within
+from catalogs.relations import COSMOLOGY, ColourTrack, Relation
 
 __all__ = ["DISTRIBUTIONS", "Population", "Prior"]
 
@@ -60,6 +61,15 @@ def _rayleigh(u: Array, p: Mapping[str, float]) -> Array:
     return p["sigma"] * np.sqrt(-2.0 * np.log1p(-u * inside))
 
 
+def _gamma(u: Array, p: Mapping[str, float]) -> Array:
+    from scipy.special import gammainc, gammaincinv
+
+    shape = (p["index"] + 1.0) / p["power"]
+    low, high = (gammainc(shape, (p[end] / p["scale"]) ** p["power"]) for end in ("low", "high"))
+    drawn = p["scale"] * gammaincinv(shape, low + u * (high - low)) ** (1.0 / p["power"])
+    return np.asarray(np.clip(drawn, p["low"], p["high"]), dtype=np.float64)
+
+
 @dataclass(frozen=True)
 class _Family:
     """A family of distributions: its inverse cumulative, the parameters it needs, and defaults for the others."""
@@ -78,6 +88,7 @@ _FAMILIES = {
     "power_law": _Family(_power_law, ("index", "low", "high")),
     "counts": _Family(_counts, ("slope", "low", "high")),
     "rayleigh": _Family(_rayleigh, ("sigma",), {"high": math.inf}),
+    "gamma": _Family(_gamma, ("index", "scale", "power"), {"low": 0.0, "high": math.inf}),
 }
 DISTRIBUTIONS = tuple(_FAMILIES)
 
@@ -93,18 +104,22 @@ class Prior:
     parameters : mapping
         ``constant`` value; ``uniform`` low, high; ``normal`` mean, sigma; ``lognormal`` median, sigma (of the natural
         logarithm); ``power_law`` index, low, high (density x^index); ``counts`` slope, low, high (density
-        10^(slope x), as of magnitudes); ``rayleigh`` sigma. The unbounded ones also take the bounds ``low`` and
-        ``high`` (rayleigh: ``high``), between which they are renormalised.
+        10^(slope x), as of magnitudes); ``rayleigh`` sigma; ``gamma`` index, scale, power (density
+        x^index exp(-(x / scale)^power)). The unbounded ones also take the bounds ``low`` and ``high`` (rayleigh:
+        ``high``), between which they are renormalised.
     unit : str
         An astropy unit, or ``mag`` for a flux given as AB magnitude.
     reference : str
         Paper and equation, or the measurement or choice behind the numbers; never empty.
+    times : str
+        A label that the draw is multiplied by, such as ``theta_E`` for positions of sources behind their lens.
     """
 
     distribution: str
     parameters: Mapping[str, float]
     unit: str
     reference: str
+    times: str = ""
 
     def __post_init__(self) -> None:
         family = _FAMILIES[one_of("distribution", self.distribution, _FAMILIES)]
@@ -120,12 +135,18 @@ class Prior:
     def _check_range(self) -> None:
         values = self._all
         for name in _FAMILIES[self.distribution].needs:
-            positive = name in ("sigma", "median") or (self.distribution == "power_law" and name == "low")
+            positive = name in ("sigma", "median", "scale", "power")
+            positive = positive or (self.distribution == "power_law" and name == "low")
             lowest = 0.0 if positive else -1e30
             # a power law that vanishes at zero may start there
             open_low = positive and not (name == "low" and values["index"] > -1.0)
             within(f"{self.distribution} {name}", values[name], lowest, 1e30, self.unit, open_low=open_low)
         low, high = values.get("low", 0.0), values.get("high", math.inf)
+        if self.distribution == "gamma":
+            within("gamma index", values["index"], -1.0, 1e30, open_low=True)
+            within("gamma low", low, 0.0, 1e30, self.unit)
+        if self.times and self.unit == "mag":
+            raise ValueError(f"{self.distribution}: a magnitude cannot be multiplied by {self.times}")
         if not low < high:
             raise ValueError(f"{self.distribution}: low = {low:g} is not below high = {high:g}")
 
@@ -142,7 +163,7 @@ class Prior:
 
     @property
     def support(self) -> tuple[float, float]:
-        """The closed range that every draw falls in."""
+        """The closed range that every draw falls in (before `times`)."""
         ends = self.quantile(np.array([0.0, 1.0]))
         return float(ends[0]), float(ends[1])
 
@@ -156,7 +177,7 @@ class Population:
     name : str
         Population name.
     priors : mapping of str to Prior
-        Label -> prior; labels are independent.
+        Label -> prior; these labels are independent.
     pairs : mapping of (str, str) to Prior
         Two labels that are a vector (or a spin-2 field) of random direction: the prior of its length. With phi
         uniform in [0, 2 pi) they are length cos(phi) and length sin(phi).
@@ -166,6 +187,12 @@ class Population:
         Flux label -> {band name: AB magnitude in that band minus the prior's}; see `offset`.
     references : mapping
         Where each number comes from: path -> text.
+    relations : sequence of Relation
+        Labels drawn from others, each from those above it.
+    tracks : mapping of str to ColourTrack
+        Flux label -> its colours by redshift, in place of `colours`.
+    cosmology : mapping
+        ``H0`` [km / (Mpc s)] and ``Om0`` of the flat LambdaCDM of the relations.
     """
 
     name: str
@@ -174,6 +201,9 @@ class Population:
     ties: Mapping[str, str] = field(default_factory=dict)
     colours: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     references: Mapping[str, str] = field(default_factory=dict)
+    relations: tuple[Relation, ...] = ()
+    tracks: Mapping[str, ColourTrack] = field(default_factory=dict)
+    cosmology: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         labels = self.labels
@@ -189,11 +219,38 @@ class Population:
         for pair, prior in self.pairs.items():
             if prior.support[0] < 0:
                 raise ValueError(f"population {self.name!r}: the length of ({', '.join(pair)}) can be negative")
+        self._check_relations()
+
+    def _check_relations(self) -> None:
+        """Every relation, factor and colour track has what it needs above it."""
+        given = [label for labels, prior in self._drawn if not prior.times for label in labels]
+        for relation in self.relations:
+            for label in relation.inputs:
+                one_of(f"label that {relation.kind} needs above it in population {self.name!r}", label, given)
+            given += relation.labels
+        for labels, prior in self._drawn:
+            if prior.times:
+                one_of(f"factor of {labels[0]} in population {self.name!r}", prior.times, given)
+        for label, track in self.tracks.items():
+            one_of(f"coloured label of population {self.name!r}", label, self.labels)
+            one_of(f"redshift of the colours of population {self.name!r}", track.redshift, given)
+        for name, value in self.cosmology.items():
+            low, high = COSMOLOGY[one_of("cosmological parameter", name, COSMOLOGY)]
+            within(name, value, low, high)
+        missing = [name for name in COSMOLOGY if name not in self.cosmology]
+        if self.relations and missing:
+            raise ValueError(f"population {self.name!r}: its relations need a cosmology with {', '.join(missing)}")
+
+    @property
+    def _drawn(self) -> tuple[tuple[tuple[str, ...], Prior], ...]:
+        """Labels and their prior, for single ones and pairs alike."""
+        return (*(((label,), prior) for label, prior in self.priors.items()), *self.pairs.items())
 
     @property
     def labels(self) -> tuple[str, ...]:
         """Every label that a draw gives, in order of definition."""
-        return (*self.priors, *(label for pair in self.pairs for label in pair), *self.ties)
+        related = (label for relation in self.relations for label in relation.labels)
+        return (*self.priors, *(label for pair in self.pairs for label in pair), *related, *self.ties)
 
     def offset(self, label: str, band: str) -> float:
         """Magnitude in `band` minus the magnitude that the prior of `label` draws; 0 where none is known."""

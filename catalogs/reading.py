@@ -9,6 +9,7 @@ from typing import Any
 
 from catalogs.checks import one_of, within
 from catalogs.population import Population, Prior
+from catalogs.relations import ColourTrack, Relation
 from catalogs.schema import NJY_ZERO_POINT, Band, Survey
 
 __all__ = ["QUANTITIES", "Fact", "read_facts", "read_population", "read_survey"]
@@ -154,9 +155,11 @@ def _float(where: str, value: object) -> float:
 
 
 def read_population(name: str, document: Mapping[str, Any]) -> Population:
-    """The population of a TOML document (tables ``priors``, ``pairs``, ``ties``, ``colours``)."""
+    """The population of a TOML document (tables ``priors``, ``pairs``, ``relations``, ``ties``, ``colours``,
+    ``cosmology``).
+    """
     for key in document:
-        one_of("table", key, ("title", "priors", "pairs", "ties", "colours"))
+        one_of("table", key, ("title", "priors", "pairs", "relations", "ties", "colours", "cosmology"))
     sources: dict[str, str] = {}
     priors = {label: _prior(label, entry, sources) for label, entry in document.get("priors", {}).items()}
     pairs = {}
@@ -166,26 +169,68 @@ def read_population(name: str, document: Mapping[str, Any]) -> Population:
         if not isinstance(names, list) or len(names) != 2:
             raise ValueError(f"pairs.{label}: labels must name two labels")
         pairs[(str(names[0]), str(names[1]))] = _prior(label, table, sources)
-    colours = {}
+    relations = tuple(_relation(label, entry, sources) for label, entry in document.get("relations", {}).items())
+    colours, tracks = {}, {}
     for label, entry in document.get("colours", {}).items():
         table = _table(f"colours.{label}", entry)
         sources[f"colours.{label}"] = _source(f"colours.{label}", table)
-        colours[label] = {
-            band: _float(f"colours.{label}: {band}", item) for band, item in table.items() if band not in _SOURCE
-        }
-    return Population(name, priors, pairs, dict(document.get("ties", {})), colours, sources)
+        if "redshift" in table:
+            tracks[label] = _track(f"colours.{label}", table)
+        else:
+            colours[label] = {
+                band: _float(f"colours.{label}: {band}", item) for band, item in table.items() if band not in _SOURCE
+            }
+    ties = dict(document.get("ties", {}))
+    return Population(name, priors, pairs, ties, colours, sources, relations, tracks, _cosmology(document, sources))
 
 
 def _prior(label: str, entry: object, sources: dict[str, str]) -> Prior:
     table = _table(label, entry)
     sources[label] = _source(label, table)
+    times = str(table.pop("times", ""))
     parameters = {
         key: _float(f"{label}: {key}", item) for key, item in table.items() if key not in (*_SOURCE, "distribution")
     }
     try:
-        return Prior(str(table.get("distribution", "")), parameters, table["unit"], sources[label])
+        return Prior(str(table.get("distribution", "")), parameters, table["unit"], sources[label], times)
     except ValueError as error:
         raise ValueError(f"{label}: {error}") from None
+
+
+def _relation(label: str, entry: object, sources: dict[str, str]) -> Relation:
+    where = f"relations.{label}"
+    table = _table(where, entry)
+    sources[where] = _source(where, table)
+    kind, labels, inputs = str(table.pop("relation", "")), table.pop("labels", [label]), table.pop("of", [])
+    if not isinstance(labels, list) or not isinstance(inputs, list):
+        raise ValueError(f"{where}: labels and of must be lists of labels")
+    parameters = {key: _float(f"{where}: {key}", item) for key, item in table.items() if key not in _SOURCE}
+    try:
+        return Relation(
+            kind, tuple(map(str, labels)), tuple(map(str, inputs)), parameters, table["unit"], sources[where]
+        )
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from None
+
+
+def _track(where: str, table: dict[str, Any]) -> ColourTrack:
+    lists = {key: item for key, item in table.items() if key not in (*_SOURCE, "redshift")}
+    for key, item in lists.items():
+        if not isinstance(item, list):
+            raise ValueError(f"{where}: {key} = {item!r} must be a list, one value per redshift of `at`")
+    numbers = {key: tuple(_float(f"{where}: {key}", one) for one in item) for key, item in lists.items()}
+    try:
+        return ColourTrack(str(table["redshift"]), numbers.pop("at", ()), numbers)
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from None
+
+
+def _cosmology(document: Mapping[str, Any], sources: dict[str, str]) -> dict[str, float]:
+    if "cosmology" not in document:
+        return {}
+    table = _table("cosmology", document["cosmology"])
+    sources["cosmology"] = _source("cosmology", table)
+    return {key: _float(f"cosmology: {key}", item) for key, item in table.items() if key not in _SOURCE}
 
 
 def _table(where: str, entry: object) -> dict[str, Any]:

@@ -44,9 +44,15 @@ _LENSING = {
     "shear_g1": Label("", "external shear along x", -0.5, 0.5),
     "shear_g2": Label("", "external shear along the diagonal", -0.5, 0.5),
 }
+_COSMIC = {
+    "z_lens": Label("", "redshift of the lens", 0.0, 20.0),
+    "z_source": Label("", "redshift of the source", 0.0, 20.0),
+    "sigma_v": Label("km / s", "velocity dispersion of the lens", 0.0, 3000.0),
+}
 LABELS: dict[str, Label] = {
     **_PER_LIGHT,
     **_LENSING,
+    **_COSMIC,
     **{
         f"{owner}_{name}": Label(label.unit, f"{title}: {label.long_name}", label.low, label.high)
         for owner, title in (("light", "lens light"), ("source", "source"), ("neighbour", "neighbour"))

@@ -1,18 +1,19 @@
-"""Drawing labels: catalogued priors or rows of a measured catalogue, each number a function of (seed, sample id)."""
+"""Drawing labels: catalogued priors, rows of a catalogue or a function, each number keyed by (seed, sample id)."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 import catalogs
-from catalogs.checks import one_of
+from catalogs.checks import one_of, within
 from simulators import streams
 from simulators.labels import LABELS
+from simulators.relations import relate
 
 __all__ = ["PopulationLike", "Rows", "draw_labels", "resolve"]
 
@@ -78,13 +79,38 @@ class Rows:
         return drawn
 
 
-PopulationLike = str | catalogs.Population | Rows | Sequence[str | catalogs.Population | Rows]
+Give = Callable[[int, NDArray[np.int64], catalogs.Survey], Mapping[str, ArrayLike]]
+Source = catalogs.Population | Rows | Give
+PopulationLike = str | Source | Sequence[str | Source]
 
 
-def resolve(population: PopulationLike) -> tuple[catalogs.Population | Rows, ...]:
+def resolve(population: PopulationLike) -> tuple[Source, ...]:
     """The populations meant, names looked up; an unknown name raises ValueError with the nearest valid one."""
-    layers = [population] if isinstance(population, str | catalogs.Population | Rows) else list(population)
-    return tuple(catalogs.get_population(layer) if isinstance(layer, str) else layer for layer in layers)
+    alone = isinstance(population, str | catalogs.Population | Rows) or callable(population)
+    layers: list[str | Source] = [population] if alone else list(population)  # type: ignore[list-item, arg-type]
+    found = tuple(catalogs.get_population(layer) if isinstance(layer, str) else layer for layer in layers)
+    for layer in found:
+        if not (isinstance(layer, catalogs.Population | Rows) or callable(layer)):
+            raise ValueError(f"population {layer!r} is neither a name, a Population, Rows nor a function")
+    return found
+
+
+def _called(give: Give, survey: catalogs.Survey, seed: int, ids: NDArray[np.int64], tag: str) -> dict[str, Array]:
+    """What a user's function gives, checked; another `tag` is another seed."""
+    owner = f"population {getattr(give, '__name__', type(give).__name__)}"
+    given = give(seed ^ streams.effect_key(tag) if tag else seed, ids.copy(), survey)
+    if not isinstance(given, Mapping):
+        raise ValueError(f"{owner} gave {type(given).__name__}, not a mapping of labels to arrays")
+    checked: dict[str, Array] = {}
+    for name, values in given.items():
+        label = LABELS[one_of(f"label of {owner}", str(name), LABELS)]
+        array = within(f"{owner}: {name}", values, label.low, label.high, label.unit)
+        if array.ndim == 0 or len(array) != len(ids) or array.ndim > 3:
+            raise ValueError(
+                f"{owner}: {name} has shape {array.shape}; its first dimension must be that of {len(ids)} sample ids"
+            )
+        checked[str(name)] = array
+    return checked
 
 
 def draw_labels(
@@ -95,60 +121,105 @@ def draw_labels(
     seed: int,
     ids: NDArray[np.int64],
     tag: str = "",
+    extras: tuple[str, ...] = (),
 ) -> dict[str, Array]:
     """Draw the labels `names` of samples `ids`: later populations override earlier ones, `default` is under all.
 
-    Another `tag` is another, independent draw for the same samples.
+    Another `tag` is another, independent draw for the same samples. Labels in `extras` are kept where a population
+    gives them.
 
     Raises
     ------
     ValueError
         For an unknown population, labels that `names` does not hold, or magnitudes in a survey without zero points.
     """
-    drawers: dict[str, catalogs.Population | Rows] = {}
+    layers: list[tuple[Source, dict[str, Array]]] = []
+    givers: dict[str, int] = {}
     for source in (catalogs.get_population(default), *resolve(population)):
-        for name in source.labels:
-            one_of("label of this simulator", name, names)
-            drawers[name] = source
-    missing = [name for name in names if name not in drawers]
+        if isinstance(source, catalogs.Population):
+            given: dict[str, Array] = dict.fromkeys(source.labels, np.empty(0))
+        elif isinstance(source, Rows):
+            given = source.draw(seed, ids, tag)
+        else:
+            given = _called(source, survey, seed, ids, tag)
+        for name in given:
+            givers[one_of("label of this simulator", name, (*names, *extras))] = len(layers)
+        layers.append((source, given))
+    missing = [name for name in names if name not in givers]
     if missing:
         raise ValueError(f"no population gives the label {', '.join(missing)}")
     drawn: dict[str, Array] = {}
-    for source in {id(source): source for source in drawers.values()}.values():
-        mine = {name for name, giver in drawers.items() if giver is source}
-        if isinstance(source, Rows):
-            drawn |= {name: value for name, value in source.draw(seed, ids, tag).items() if name in mine}
+    priors: list[tuple[catalogs.Population, set[str]]] = []
+    for at, (source, given) in enumerate(layers):
+        mine = {name for name, giver in givers.items() if giver == at}
+        if isinstance(source, catalogs.Population):
+            priors.append((source, mine))
         else:
-            drawn |= _draw_priors(source, mine, survey, seed, ids, tag)
-    for name, source in drawers.items():
-        if isinstance(source, catalogs.Population) and name in source.ties:
-            drawn[name] = drawn[source.ties[name]]
-    return {name: drawn[name] for name in names}
+            drawn |= {name: value for name, value in given.items() if name in mine}
+    drawn = _draw_priors(priors, drawn, survey, seed, ids, tag)
+    return {name: drawn[name] for name in (*names, *extras) if name in drawn}
 
 
 def _draw_priors(
-    source: catalogs.Population,
-    mine: set[str],
+    sources: list[tuple[catalogs.Population, set[str]]],
+    drawn: dict[str, Array],
     survey: catalogs.Survey,
     seed: int,
     ids: NDArray[np.int64],
     tag: str,
 ) -> dict[str, Array]:
-    """The labels `mine` of `source`, but for those tied to others."""
-    drawn: dict[str, Array] = {}
-    for label in mine.intersection(source.priors):
+    """`drawn` and the labels that each population gives: independent ones, then relations, factors and ties."""
+    magnitudes: dict[str, Array] = {}
+    for source, mine in sources:
+        for label, value in _independent(source, mine, drawn, seed, ids, tag, last=False):
+            (magnitudes if label in source.priors and source.priors[label].unit == "mag" else drawn)[label] = value
+    for source, mine in sources:
+        for relation in source.relations:
+            if mine.intersection(relation.labels):
+                at = {**dict.fromkeys(magnitudes, np.empty(0)), **drawn}
+                related = relate(relation, source, at, magnitudes, seed, ids, tag)
+                for label in mine.intersection(related):
+                    as_magnitude = relation.unit == "mag" and label.endswith("flux")
+                    (magnitudes if as_magnitude else drawn)[label] = related[label]
+    for source, mine in sources:
+        drawn.update(_independent(source, mine, drawn, seed, ids, tag, last=True))
+    for source, mine in sources:
+        for label in mine.intersection(magnitudes):
+            drawn[label] = _fluxes(source, label, magnitudes[label], drawn, survey)
+    for source, mine in sources:
+        drawn.update({label: drawn[tied] for label, tied in source.ties.items() if label in mine})
+    return drawn
+
+
+def _independent(
+    source: catalogs.Population,
+    mine: set[str],
+    drawn: Mapping[str, Array],
+    seed: int,
+    ids: NDArray[np.int64],
+    tag: str,
+    *,
+    last: bool,
+) -> Iterator[tuple[str, Array]]:
+    """(label, value) of the priors and pairs of `source`: those multiplied by another label (`last`), or the others."""
+    for label in sorted(mine.intersection(source.priors)):
         prior = source.priors[label]
-        value = prior.quantile(streams.uniform(seed, ids, f"label.{label}{tag}", ()))
-        drawn[label] = _fluxes(source, label, value, survey) if prior.unit == "mag" else value
+        if bool(prior.times) == last:
+            value = prior.quantile(streams.uniform(seed, ids, f"label.{label}{tag}", ()))
+            yield label, value * drawn[prior.times] if prior.times else value
     for pair, prior in source.pairs.items():
-        if mine.intersection(pair):
+        if mine.intersection(pair) and bool(prior.times) == last:
             uniforms = streams.uniform(seed, ids, f"label.{pair[0]}{tag}", (2,))
             length, angle = prior.quantile(uniforms[:, 0]), 2.0 * math.pi * uniforms[:, 1]
-            drawn |= {pair[0]: length * np.cos(angle), pair[1]: length * np.sin(angle)}
-    return {label: value for label, value in drawn.items() if label in mine}
+            length = length * drawn[prior.times] if prior.times else length
+            for label, value in zip(pair, (length * np.cos(angle), length * np.sin(angle)), strict=True):
+                if label in mine:
+                    yield label, value
 
 
-def _fluxes(source: catalogs.Population, label: str, magnitude: Array, survey: catalogs.Survey) -> Array:
+def _fluxes(
+    source: catalogs.Population, label: str, magnitude: Array, drawn: Mapping[str, Array], survey: catalogs.Survey
+) -> Array:
     """Fluxes (S, band) in the survey's unit of AB magnitudes (S,)."""
     uncalibrated = [band.name for band in survey.bands if not math.isfinite(band.zero_point)]
     if uncalibrated:
@@ -156,5 +227,11 @@ def _fluxes(source: catalogs.Population, label: str, magnitude: Array, survey: c
             f"population {source.name!r} gives {label} as AB magnitude, but band {', '.join(uncalibrated)} of survey "
             f"{survey.name!r} has no zero point: give fluxes as Rows"
         )
-    bands = [magnitude + source.offset(label, band.name) - band.zero_point for band in survey.bands]
+    track = source.tracks.get(label)
+    bands = [
+        magnitude
+        + (track.offset(band.name, drawn[track.redshift]) if track else source.offset(label, band.name))
+        - band.zero_point
+        for band in survey.bands
+    ]
     return 10.0 ** (-0.4 * np.stack(bands, axis=1))

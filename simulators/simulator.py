@@ -41,9 +41,10 @@ class Simulator(ABC):
         Bands to render, in order; all by default.
     size : int
         Pixels along a side of the stamp.
-    population : str, Population, Rows or a sequence of these, optional
+    population : str, Population, Rows, function or a sequence of these, optional
         Where labels come from; later entries override the labels of earlier ones. The simulator's own default is
-        always underneath.
+        always underneath. A function ``f(seed, sample_ids, survey)`` returns a mapping of labels to arrays (sample
+        [, component][, band]), each row a function of the seed and its sample id alone (`simulators.streams`).
     psf : PSF or sequence of PSF, optional
         Overrides the survey's PSF, for all bands or one per band.
     pixel_scale : float, optional
@@ -72,6 +73,7 @@ class Simulator(ABC):
     neighbour_population: PopulationLike = ()
 
     labels: ClassVar[tuple[str, ...]]
+    extras: ClassVar[tuple[str, ...]] = ()  # labels that a population may give and no image needs
     flux_labels: ClassVar[tuple[str, ...]]
     component_labels: ClassVar[tuple[str, ...]] = ()
     parts: ClassVar[Mapping[str, tuple[str, ...]]]  # what is drawn separately and summed -> the labels it depends on
@@ -120,7 +122,9 @@ class Simulator(ABC):
         within("n", n, 1, MAX_SAMPLES)
         within("start", start, 0, 2**62)
         ids = np.arange(start, start + n, dtype=np.int64)
-        labels = draw_labels(self.default_population, self.population, self._survey, self.labels, seed, ids)
+        labels = draw_labels(
+            self.default_population, self.population, self._survey, self.labels, seed, ids, extras=self.extras
+        )
         if self.neighbours > 0:
             around = (self.neighbours, self.neighbour_population, self._survey, self.grid)
             labels |= draw_neighbours(*around, seed, ids)
@@ -197,7 +201,8 @@ class Simulator(ABC):
 
     def _checked(self, truth: xr.Dataset | Mapping[str, ArrayLike]) -> dict[str, Array]:
         owner = type(self).__name__
-        names = self.labels + (NEIGHBOUR_LABELS if NEIGHBOUR_LABELS[0] in truth else ())
+        names = self.labels + tuple(name for name in self.extras if name in truth)
+        names += NEIGHBOUR_LABELS if NEIGHBOUR_LABELS[0] in truth else ()
         return check_labels(dict(labels_of(truth, names, self._shapes, owner)), names, owner)
 
     @property

@@ -34,7 +34,8 @@ class StrongLens(Simulator):
     """One galaxy-scale strong lens per stamp.
 
     Labels: mass ``theta_E gamma lens_e1 lens_e2 lens_x lens_y``, external shear ``shear_g1 shear_g2``, lens light
-    ``light_*`` and sources ``source_*`` (each flux per band; sources may have a ``component`` dimension).
+    ``light_*`` and sources ``source_*`` (each flux per band; sources may have a ``component`` dimension). Populations
+    may add ``z_lens``, ``z_source`` and ``sigma_v``, which are kept in the truth.
     """
 
     labels: ClassVar[tuple[str, ...]] = (
@@ -42,6 +43,7 @@ class StrongLens(Simulator):
         *(f"light_{name}" for name in _SHAPE),
         *(f"source_{name}" for name in _SHAPE),
     )
+    extras: ClassVar[tuple[str, ...]] = ("z_lens", "z_source", "sigma_v")
     flux_labels: ClassVar[tuple[str, ...]] = ("light_flux", "source_flux")
     component_labels: ClassVar[tuple[str, ...]] = tuple(f"source_{name}" for name in _SHAPE)
     parts: ClassVar[dict[str, tuple[str, ...]]] = {

@@ -11,7 +11,10 @@ import numpy as np
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["SimulatesSamples", "check_batches", "check_contents", "check_seeds", "check_simulator"]
+    from catalogs import Survey
+    from simulators.population import Give
+
+__all__ = ["SimulatesSamples", "check_batches", "check_contents", "check_population", "check_seeds", "check_simulator"]
 
 
 class SimulatesSamples(Protocol):
@@ -59,3 +62,17 @@ def check_seeds(simulator: SimulatesSamples, *, seed: int = 7) -> None:
     assert one.tobytes() == again.tobytes(), "the same seed gave another image"
     assert not np.array_equal(one, other), "another seed gave the same image"
     assert not np.array_equal(one[0], one[1]), "two samples are the same image"
+
+
+def check_population(give: Give, survey: Survey, *, seed: int = 7) -> None:
+    """A function that serves as a population gives a sample the same rows alone, in any batch and in any order."""
+    ids = np.arange(10, 15, dtype=np.int64)
+    together = {name: np.asarray(values) for name, values in give(seed, ids, survey).items()}
+    for order in ([0], [3], [4, 2, 0], [0, 1, 2, 3, 4]):
+        part = give(seed, ids[order], survey)
+        assert set(part) == set(together), f"{set(part) ^ set(together)} depend on the batch"
+        for name, values in part.items():
+            assert np.array_equal(np.asarray(values), together[name][order]), f"{name} depends on the batch"
+    for name, values in give(seed + 1, ids, survey).items():
+        fixed = np.array_equal(np.asarray(values), together[name])
+        assert not fixed or (together[name] == together[name][0]).all(), f"{name} does not depend on the seed"

@@ -49,6 +49,14 @@ ORACLES = [
         Prior("rayleigh", {"sigma": 0.25, "high": 0.7}, "", "test"),
         truncated(stats.rayleigh(scale=0.25), 0.0, 0.7),
     ),
+    (
+        Prior("gamma", {"index": 5.32, "scale": 161.0, "power": 2.67}, "km / s", "test"),
+        stats.gengamma(6.32 / 2.67, 2.67, scale=161.0).ppf,
+    ),
+    (
+        Prior("gamma", {"index": 2.0, "scale": 0.3, "power": 1.0, "low": 0.2, "high": 2.0}, "", "test"),
+        truncated(stats.gamma(3.0, scale=0.3), 0.2, 2.0),
+    ),
     (Prior("constant", {"value": 2.5}, "", "test"), lambda u: np.full_like(u, 2.5)),
 ]
 
@@ -85,6 +93,9 @@ def test_quantile_keeps_shape_and_refuses_outside_the_unit_interval():
         ("lognormal", {"median": -1.0, "sigma": 1.0}, "lognormal median = -1 is outside"),
         ("power_law", {"index": -2.0, "low": 0.0, "high": 1.0}, "power_law low = 0 is outside"),
         ("power_law", {"index": 2.0, "low": -1.0, "high": 1.0}, "power_law low = -1 is outside"),
+        ("gamma", {"index": -1.0, "scale": 1.0, "power": 1.0}, "gamma index = -1 is outside"),
+        ("gamma", {"index": 1.0, "scale": 0.0, "power": 1.0}, "gamma scale = 0 is outside"),
+        ("gamma", {"index": 1.0, "scale": 1.0, "power": 1.0, "low": -1.0}, "gamma low = -1 is outside"),
     ],
 )
 def test_bad_priors_are_refused(distribution, parameters, message):
@@ -118,12 +129,20 @@ def test_packaged_populations(name):
             assert LABELS[label].low <= prior.support[0] <= prior.support[1] <= LABELS[label].high
     for pair, prior in population.pairs.items():
         for label in pair:
-            assert prior.unit == LABELS[label].unit
-            assert prior.support[1] <= LABELS[label].high
+            if prior.times:
+                assert LABELS[prior.times].unit == LABELS[label].unit
+            else:
+                assert prior.unit == LABELS[label].unit
+                assert prior.support[1] <= LABELS[label].high
+    for relation in population.relations:
+        magnitudes = relation.unit == "mag" and any(label.endswith("flux") for label in relation.labels)
+        for label in relation.labels:
+            assert magnitudes or relation.unit in {"arcsec": ("arcsec", "kpc")}.get(LABELS[label].unit, ("",))
     for label, source in population.ties.items():
         assert LABELS[label].unit == LABELS[source].unit
     sources = catalogs.references(name)
-    assert len(sources) == len(population.priors) + len(population.pairs) + len(population.colours)
+    tables = (population.priors, population.pairs, population.relations, population.colours, population.tracks)
+    assert len(sources) == sum(map(len, tables)) + bool(population.cosmology)
     assert all(len(text) > 20 for text in sources.values())
 
 

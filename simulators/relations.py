@@ -1,0 +1,231 @@
+"""Labels drawn from others: redshifts, Einstein radii, luminosities and sizes in a flat LambdaCDM cosmology."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from catalogs import Population
+from catalogs.checks import within
+from catalogs.relations import Relation
+from simulators import streams
+from simulators.cosmology import ARCSEC
+
+__all__ = ["Distances", "relate"]
+
+Array = NDArray[np.float64]
+LIGHT_SPEED = 299792.458  # km / s
+MAX_REDSHIFT = 20.0
+NODES = 4096
+MAGNITUDES, REDSHIFTS = 131, 2048
+
+
+@dataclass(frozen=True, eq=False)
+class Distances:
+    """Comoving distances of a flat cosmology by redshift and back, to 1e-8, for redshifts 0 to 20.
+
+    Parameters
+    ----------
+    H0 : float
+        Hubble constant [km / (Mpc s)].
+    Om0 : float
+        Matter density; the rest is a cosmological constant.
+    """
+
+    H0: float
+    Om0: float
+    _forward: Any = field(init=False, repr=False)  # logarithm of 1 + z to distance
+    _back: Any = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        from astropy.cosmology import FlatLambdaCDM
+        from scipy.interpolate import CubicSpline
+
+        logs = np.linspace(0.0, math.log1p(MAX_REDSHIFT), NODES)
+        distances = FlatLambdaCDM(self.H0, self.Om0).comoving_distance(np.expm1(logs)).to_value("Mpc")
+        object.__setattr__(self, "_forward", CubicSpline(logs, distances))
+        object.__setattr__(self, "_back", CubicSpline(distances, logs))
+
+    def comoving(self, z: ArrayLike) -> Array:
+        """Comoving distance [Mpc]."""
+        return np.asarray(self._forward(np.log1p(within("redshift", z, 0.0, MAX_REDSHIFT))))
+
+    def redshift(self, comoving: ArrayLike) -> Array:
+        """Redshift of a comoving distance [Mpc]."""
+        return np.asarray(np.expm1(self._back(comoving)))
+
+    def modulus(self, z: ArrayLike) -> Array:
+        """Distance modulus [mag]."""
+        return np.asarray(5.0 * np.log10(self.comoving(z) * (1.0 + np.asarray(z)) * 1e5))
+
+    def arcsec_per_kpc(self, z: ArrayLike) -> Array:
+        """Angle of a proper kpc [arcsec]."""
+        return np.asarray((1.0 + np.asarray(z)) / (self.comoving(z) * 1e3 * ARCSEC))
+
+
+@lru_cache(maxsize=8)
+def _distances(h0: float, om0: float) -> Distances:
+    return Distances(h0, om0)
+
+
+@dataclass(frozen=True)
+class _Draw:
+    """What a relation works with: its numbers, the labels and magnitudes drawn so far, and its random numbers."""
+
+    relation: Relation
+    distances: Distances
+    labels: Mapping[str, Array]
+    magnitudes: Mapping[str, Array]
+    seed: int
+    ids: NDArray[np.int64]
+    tag: str
+
+    def __getitem__(self, name: str) -> float:
+        return self.relation.parameters[name]
+
+    @property
+    def inputs(self) -> list[Array]:
+        return [self.labels[name] for name in self.relation.inputs]
+
+    def argument(self) -> Array:
+        """The first input; its magnitude where it is a flux that was drawn as one."""
+        name, own = self.relation.inputs[0], self.relation.labels[0]
+        if name.endswith("flux") and name not in self.magnitudes:
+            raise ValueError(f"{own} follows the magnitude of {name}, which was given as a flux: give {own} as well")
+        return self.magnitudes[name] if name in self.magnitudes else self.labels[name]
+
+    def uniforms(self, shape: tuple[int, ...] = ()) -> Array:
+        return streams.uniform(self.seed, self.ids, f"label.{self.relation.labels[0]}{self.tag}", shape)
+
+    def scatter(self) -> Array:
+        normal = streams.normal(self.seed, self.ids, f"label.{self.relation.labels[0]}.scatter{self.tag}")
+        return self["scatter"] * normal
+
+
+def _einstein_radius(draw: _Draw) -> tuple[Array, ...]:
+    """(Schneider, Ehlers & Falco 1992, eq. 8.34a); D_ls / D_s is 1 - chi_l / chi_s where space is flat."""
+    sigma, near, far = draw.inputs
+    behind = 1.0 - draw.distances.comoving(near) / draw.distances.comoving(far)
+    return (4.0 * math.pi * (sigma / LIGHT_SPEED) ** 2 * behind / ARCSEC,)
+
+
+def _lens_redshift(draw: _Draw) -> tuple[Array, ...]:
+    """Lenses per comoving volume times (D_ls / D_s)^2: chi_l / chi_s has the density x^2 (1 - x)^2."""
+    from scipy.special import betaincinv
+
+    share = betaincinv(3.0, 3.0, draw.uniforms())
+    return (draw.distances.redshift(share * draw.distances.comoving(draw.inputs[0])),)
+
+
+@lru_cache(maxsize=8)
+def _source_tables(
+    distances: Distances, parameters: tuple[tuple[str, float], ...]
+) -> tuple[Array, Array, Array, Array]:
+    """Magnitudes (M,) and their cumulative (M,); redshifts (Z,) and their cumulative at each magnitude (M, Z)."""
+    p = dict(parameters)
+    m, z = np.linspace(p["bright"], p["faint"], MAGNITUDES), np.linspace(p["low"], p["high"], REDSHIFTS)
+    z0 = within("lensed_sources: z0", p["intercept"] + p["slope"] * m, 1e-3, MAX_REDSHIFT)[:, None]
+    shape = (p["index"] + 1.0) / p["power"]
+    normal = z0 ** (p["index"] + 1.0) * math.gamma(shape) / p["power"]  # without lensing, over all redshifts
+    density = z ** p["index"] * np.exp(-((z / z0) ** p["power"])) / normal * distances.comoving(z) ** 3
+    by_redshift = _cumulative(density)
+    by_magnitude = _cumulative(10.0 ** (p["counts"] * (m - m[-1])) * by_redshift[:, -1])
+    return m, by_magnitude / by_magnitude[-1], z, by_redshift / by_redshift[:, -1:]
+
+
+def _cumulative(density: Array) -> Array:
+    """Integral along the last axis by trapezia, up to a factor."""
+    steps = np.cumsum(density[..., 1:] + density[..., :-1], axis=-1)
+    return np.concatenate([np.zeros((*steps.shape[:-1], 1)), steps], axis=-1)
+
+
+def _lensed_sources(draw: _Draw) -> tuple[Array, ...]:
+    """Magnitudes by their marginal density, then redshifts: straight lines between the quantiles of two magnitudes."""
+    m, by_magnitude, z, by_redshift = _source_tables(draw.distances, tuple(sorted(draw.relation.parameters.items())))
+    uniforms = draw.uniforms((2,))
+    place = np.interp(uniforms[:, 0], by_magnitude, np.arange(MAGNITUDES))
+    below = np.minimum(place.astype(np.int64), MAGNITUDES - 2)
+    redshift = np.zeros(len(draw.ids))
+    for node in np.unique(below):
+        rows = below == node
+        low, high = (np.interp(uniforms[rows, 1], by_redshift[k], z) for k in (node, node + 1))
+        redshift[rows] = low + (place[rows] - node) * (high - low)
+    return m[0] + place * (m[1] - m[0]), redshift
+
+
+def _luminosity(draw: _Draw) -> tuple[Array, ...]:
+    x, z = draw.inputs
+    c0, c1, c2 = draw["c0"] - np.log10(x), draw["c1"], draw["c2"]
+    root = within("luminosity: discriminant", c1 * c1 - 4.0 * c2 * c0, 0.0, 1e30)
+    # of the two roots the one that stays finite as c2 vanishes
+    magnitude = -2.0 * c0 / (c1 + math.copysign(1.0, c1) * np.sqrt(root))
+    return (magnitude + draw.scatter() + draw.distances.modulus(z),)
+
+
+def _size(draw: _Draw) -> tuple[Array, ...]:
+    t, z = draw.argument(), draw.inputs[1]
+    if draw.relation.inputs[0] in draw.magnitudes:
+        t = t - draw.distances.modulus(z) + 2.5 * np.log10(1.0 + z)
+    else:
+        t = np.log10(t)
+    log_kpc = draw["c0"] + draw["c1"] * t + draw["c2"] * t * t + draw.scatter()
+    log_kpc = log_kpc + draw["evolution"] * np.log10((1.0 + z) / draw["pivot"])
+    return (10.0**log_kpc * draw.distances.arcsec_per_kpc(z),)
+
+
+def _axis_ratio(draw: _Draw) -> tuple[Array, ...]:
+    x = draw.inputs[0] if draw.relation.inputs else np.zeros(len(draw.ids))
+    scale = within("axis_ratio: scale", draw["intercept"] + draw["slope"] * x, 0.0, 1e3, open_low=True)
+    uniforms = draw.uniforms((2,))
+    inside = -np.expm1(-0.5 * ((1.0 - draw["lowest"]) / scale) ** 2)
+    flattening = scale * np.sqrt(-2.0 * np.log1p(-uniforms[:, 0] * inside))
+    modulus, angle = flattening / (2.0 - flattening), 2.0 * math.pi * uniforms[:, 1]
+    return modulus * np.cos(angle), modulus * np.sin(angle)
+
+
+_RELATIONS = {
+    "einstein_radius": _einstein_radius,
+    "lens_redshift": _lens_redshift,
+    "lensed_sources": _lensed_sources,
+    "luminosity": _luminosity,
+    "size": _size,
+    "axis_ratio": _axis_ratio,
+}
+
+
+def relate(
+    relation: Relation,
+    population: Population,
+    labels: Mapping[str, Array],
+    magnitudes: Mapping[str, Array],
+    seed: int,
+    ids: NDArray[np.int64],
+    tag: str = "",
+) -> dict[str, Array]:
+    """Draw the labels of `relation` for samples `ids`, each of shape (S,).
+
+    Parameters
+    ----------
+    relation, population : Relation, Population
+        The relation, and the population whose cosmology it uses.
+    labels, magnitudes : mapping of str to array
+        What is drawn already; magnitudes of the fluxes that were drawn as such.
+    seed, ids, tag
+        As for `draw_labels`.
+
+    Raises
+    ------
+    ValueError
+        For redshifts outside 0 to 20, or an input for which the relation has no solution.
+    """
+    if relation.kind != "size" and set(relation.inputs) & set(magnitudes):
+        raise ValueError(f"relation {relation.kind} takes no magnitude such as {', '.join(relation.inputs)}")
+    distances = _distances(population.cosmology["H0"], population.cosmology["Om0"])
+    values = _RELATIONS[relation.kind](_Draw(relation, distances, labels, magnitudes, seed, ids, tag))
+    return dict(zip(relation.labels, values, strict=True))

@@ -5,6 +5,7 @@ else.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from simulators.light import Sersic
 from simulators.population import PopulationLike, draw_labels
 from simulators.psf import PSF
 
-__all__ = ["NEIGHBOUR_LABELS", "add_neighbours", "draw_neighbours"]
+__all__ = ["NEIGHBOUR_LABELS", "add_neighbours", "draw_neighbours", "each_neighbour"]
 
 Array = NDArray[np.float64]
 _SHAPE = ("flux", "radius", "n", "e1", "e2", "x", "y")
@@ -27,7 +28,13 @@ MARGIN = 1.25  # neighbours are drawn over a square this much wider than the sta
 
 
 def draw_neighbours(
-    density: float, population: PopulationLike, survey: Survey, grid: PixelGrid, seed: int, ids: NDArray[np.int64]
+    density: float,
+    population: PopulationLike,
+    survey: Survey,
+    grid: PixelGrid,
+    seed: int,
+    ids: NDArray[np.int64],
+    tag: str = "",
 ) -> dict[str, Array]:
     """Neighbours at random positions, Poisson in number; labels (S, K) and flux (S, K, B), flux 0 where there is none.
 
@@ -39,16 +46,18 @@ def draw_neighbours(
         Mean number per square arcsec.
     population : as for a simulator
         Gives flux, radius, n, e1 and e2.
+    tag : str
+        Another one is another draw for the same samples.
     """
     side = MARGIN * grid.size * grid.scale
     mean = density * side**2
     most = math.ceil(mean + 5.0 * math.sqrt(mean)) + 1
-    count = np.minimum(streams.poisson(seed, ids, "neighbours.count", np.full(len(ids), mean)), most)
+    count = np.minimum(streams.poisson(seed, ids, f"neighbours.count{tag}", np.full(len(ids), mean)), most)
     keep_out = 1.5 * max(band.psf_fwhm for band in survey.bands)
     columns: dict[str, list[Array]] = {name: [] for name in _SHAPE}
     for k in range(most):
-        drawn = draw_labels("weak-lensing", population, survey, _DRAWN, seed, ids, tag=f".neighbour{k}")
-        place = (streams.uniform(seed, ids, f"neighbours.place{k}", (2,)) - 0.5) * side
+        drawn = draw_labels("weak-lensing", population, survey, _DRAWN, seed, ids, tag=f".neighbour{k}{tag}")
+        place = (streams.uniform(seed, ids, f"neighbours.place{k}{tag}", (2,)) - 0.5) * side
         drawn["x"], drawn["y"] = place[:, 0], place[:, 1]
         there = (k < count) & (np.hypot(drawn["x"], drawn["y"]) >= keep_out)
         drawn["flux"] = drawn["flux"] * there[:, None]
@@ -57,13 +66,21 @@ def draw_neighbours(
     return {f"neighbour_{name}": np.stack(column, axis=1) for name, column in columns.items()}
 
 
-def add_neighbours(labels: dict[str, Array], grid: PixelGrid, psfs: tuple[PSF, ...], accuracy: str, out: Array) -> None:
-    """Add the light of all neighbours to `out` (S, B, size, size)."""
+def each_neighbour(
+    labels: dict[str, Array], grid: PixelGrid, psfs: tuple[PSF, ...], accuracy: str
+) -> Iterator[tuple[int, NDArray[np.int64], Array]]:
+    """(number k, samples that have a k-th neighbour, its image in each of them (samples, B, size, size))."""
     for k in range(labels["neighbour_flux"].shape[1]):
         flux = labels["neighbour_flux"][:, k]
         there = np.flatnonzero(flux.any(axis=1))
         if there.size:
             shape = {name: labels[f"neighbour_{name}"][there, k] for name in _SHAPE[1:]}
-            image = np.zeros((there.size, *out.shape[1:]))
+            image = np.zeros((there.size, len(psfs), grid.size, grid.size))
             draw_sersic(Sersic(flux=flux[there].mean(axis=1), **shape), flux[there], grid, psfs, accuracy, image)
-            out[there] += image
+            yield k, there, image
+
+
+def add_neighbours(labels: dict[str, Array], grid: PixelGrid, psfs: tuple[PSF, ...], accuracy: str, out: Array) -> None:
+    """Add the light of all neighbours to `out` (S, B, size, size)."""
+    for _, there, image in each_neighbour(labels, grid, psfs, accuracy):
+        out[there] += image

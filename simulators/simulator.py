@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -12,13 +13,15 @@ from numpy.typing import ArrayLike, NDArray
 
 import catalogs
 from catalogs.checks import one_of, within
+from simulators._tangents import differences
 from simulators.grid import PixelGrid
 from simulators.labels import check_labels
 from simulators.neighbours import NEIGHBOUR_LABELS, add_neighbours, draw_neighbours
-from simulators.noise import add_noise
+from simulators.noise import add_noise, variance_map
 from simulators.population import PopulationLike, draw_labels, resolve
 from simulators.psf import PSF, psf_of
 from simulators.samples import LabelShapes, labels_of, sample_ids_of, samples, tangent_array
+from simulators.selection import Expected, Selection, SelectLike, selected, selection_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -55,6 +58,9 @@ class Simulator(ABC):
         Mean number of other galaxies per square arcsec, kept in the truth as ``neighbour_*``; 0 is none.
     neighbour_population : as `population`
         Gives the neighbours' flux, radius, n, e1 and e2.
+    select : function, sequence of functions or Selection, optional
+        Cuts that every sample passes (`simulators.selection`); a candidate that fails is replaced by the sample's
+        next one, and the acceptance rate is an attribute of the samples.
 
     Raises
     ------
@@ -71,6 +77,7 @@ class Simulator(ABC):
     accuracy: str = "default"
     neighbours: float = 0.0
     neighbour_population: PopulationLike = ()
+    select: SelectLike = ()
 
     labels: ClassVar[tuple[str, ...]]
     extras: ClassVar[tuple[str, ...]] = ()  # labels that a population may give and no image needs
@@ -95,7 +102,8 @@ class Simulator(ABC):
         one_of("accuracy", self.accuracy, ACCURACY)
         within("neighbours", self.neighbours, 0.0, 1e3, "per square arcsec")
         populations = {name: resolve(getattr(self, name)) for name in ("population", "neighbour_population")}
-        for name, value in {"survey": survey, "bands": survey.band_names, "psf": psfs, **populations}.items():
+        made = {"survey": survey, "bands": survey.band_names, "psf": psfs, "select": selection_of(self.select)}
+        for name, value in {**made, **populations}.items():
             object.__setattr__(self, name, value)
         PixelGrid(self.size, survey.pixel_scale)
 
@@ -110,6 +118,10 @@ class Simulator(ABC):
         return self.survey
 
     @property
+    def _drawing(self) -> tuple[PixelGrid, tuple[PSF, ...], str]:
+        return self.grid, self._psfs, self.accuracy
+
+    @property
     def _psfs(self) -> tuple[PSF, ...]:
         assert isinstance(self.psf, tuple)
         return self.psf
@@ -122,13 +134,42 @@ class Simulator(ABC):
         within("n", n, 1, MAX_SAMPLES)
         within("start", start, 0, 2**62)
         ids = np.arange(start, start + n, dtype=np.int64)
-        labels = draw_labels(
-            self.default_population, self.population, self._survey, self.labels, seed, ids, extras=self.extras
-        )
+        assert isinstance(self.select, Selection)
+        if not self.select.cuts:
+            return self._dataset(self._candidates(seed, ids), ids, seed=seed)
+        labels, report = selected(self.select, partial(self._candidates, seed), self._shown, ids)
+        return self._dataset(labels, ids, seed=seed).assign_attrs(report)
+
+    def _candidates(self, seed: int, ids: NDArray[np.int64], tag: str = "") -> dict[str, Array]:
+        """Checked labels of samples `ids`; another `tag` is another candidate for each."""
+        labels = self._drawn(seed, ids, tag)
         if self.neighbours > 0:
             around = (self.neighbours, self.neighbour_population, self._survey, self.grid)
-            labels |= draw_neighbours(*around, seed, ids)
-        return self._dataset(self._checked(labels), ids, seed=seed)
+            labels |= draw_neighbours(*around, seed, ids, tag)
+        return self._checked(labels)
+
+    def _drawn(self, seed: int, ids: NDArray[np.int64], tag: str) -> dict[str, Array]:
+        """Labels of the objects themselves."""
+        names = (self.labels, seed, ids, tag, self.extras)
+        return draw_labels(self.default_population, self.population, self._survey, *names)
+
+    def _shown(self, labels: dict[str, Array], ids: NDArray[np.int64]) -> tuple[xr.Dataset, Expected]:
+        """What cuts judge by."""
+        return self._dataset(labels, ids), Expected(self._drawers(labels), self._survey)
+
+    def _drawers(self, labels: dict[str, Array]) -> dict[str, Callable[[Expected], Array]]:
+        """What draws the `Expected` images of these labels."""
+        parts: dict[str, Callable[[Expected], Array]] = {
+            part: lambda _, part=part: self._part(part, labels)  # type: ignore[misc]  # the default binds the name
+            for part in self.parts
+        }
+        if NEIGHBOUR_LABELS[0] in labels:
+            parts["neighbours"] = lambda _: self._around(labels)
+        return {
+            **parts,
+            "image": lambda images: np.asarray(np.sum([images[name] for name in parts], axis=0)),
+            "variance": lambda images: variance_map(images["image"], self._survey.bands).astype(np.float64),
+        }
 
     def render(self, truth: xr.Dataset | Mapping[str, ArrayLike]) -> xr.Dataset:
         """Add the expected image: noise-free, PSF-convolved, pixel-integrated, in the survey's unit.
@@ -143,9 +184,9 @@ class Simulator(ABC):
         ValueError
             For a missing or unknown label, or a value out of range.
         """
-        labels = self._checked(truth)
-        image = self._expected(labels).astype(np.float32)
-        return self._dataset(labels, sample_ids_of(truth, len(image)), truth, {"image": image})
+        values = self._checked(truth)
+        image = self._expected(values).astype(np.float32)
+        return self._dataset(values, sample_ids_of(truth, len(image)), truth, {"image": image})
 
     def observe(self, clean: xr.Dataset, seed: int) -> xr.Dataset:
         """Add noise to an expected image: `image`, `variance`, `mask` and the expected image as `clean`."""
@@ -174,30 +215,12 @@ class Simulator(ABC):
         return tangent_array(columns, sample_ids_of(truth, len(next(iter(columns.values())))), self._survey)
 
     def _differences(self, values: dict[str, Array], name: str) -> Iterable[tuple[str, Array]]:
-        """(tangent name, derivative (S, B, y, x)) of one label, split by component and, for fluxes, by band."""
-        value = values[name]
-        components = range(value.shape[1]) if name in self.component_labels else [None]
-        for component in components:
-            step = np.zeros_like(value)
-            at = (slice(None), component) if component is not None else slice(None)
-            step[at] = self._step(name, value[at])
-            up, down = (self._expected({**values, name: end}, name) for end in (value + step, value - step))
-            width = 2.0 * step[at]
-            tag = name if component is None or len(components) == 1 else f"{name}_{component}"
-            if name in self.flux_labels:
-                for b, band in enumerate(self._survey.band_names):
-                    plane = np.zeros_like(up)
-                    plane[:, b] = (up[:, b] - down[:, b]) / width[:, b, None, None]
-                    yield f"{tag}_{band}", plane
-            else:
-                yield tag, (up - down) / width[:, None, None, None]
-
-    def _step(self, name: str, value: Array) -> Array:
-        """Finite-difference step: a fraction of the value for positive labels, of a pixel or of one otherwise."""
-        step = self.steps[name]
-        if step < 0:
-            return np.maximum(-step * np.abs(value), 1e-9)
-        return np.full_like(value, step * (self._survey.pixel_scale if name.endswith(("x", "y")) else 1.0))
+        """(tangent name, derivative (S, B, y, x)) of one label."""
+        step = self.steps[name]  # a fraction of the value for positive labels, of a pixel or of one otherwise
+        step *= self._survey.pixel_scale if step > 0 and name.endswith(("x", "y")) else 1.0
+        bands = self._survey.band_names if name in self.flux_labels else ()
+        of_components = name in self.component_labels
+        return differences(self._expected, values, name, step, components=of_components, bands=bands)
 
     def _checked(self, truth: xr.Dataset | Mapping[str, ArrayLike]) -> dict[str, Array]:
         owner = type(self).__name__
@@ -226,12 +249,27 @@ class Simulator(ABC):
         """Expected images, shape (S, B, size, size) float64, of checked labels: all parts, or those that `label`
         moves.
         """
-        out = np.zeros((len(labels[self.labels[0]]), len(self._psfs), self.size, self.size))
+        out = self._dark(labels)
         for part, names in self.parts.items():
             if label is None or label in names:
                 self._draw(part, labels, out)
         if label is None and NEIGHBOUR_LABELS[0] in labels:
-            add_neighbours(labels, self.grid, self._psfs, self.accuracy, out)
+            add_neighbours(labels, *self._drawing, out)
+        return out
+
+    def _dark(self, labels: dict[str, Array]) -> Array:
+        return np.zeros((len(labels[self.labels[0]]), len(self._psfs), self.size, self.size))
+
+    def _part(self, part: str, labels: dict[str, Array]) -> Array:
+        """Expected image of one part alone."""
+        out = self._dark(labels)
+        self._draw(part, labels, out)
+        return out
+
+    def _around(self, labels: dict[str, Array]) -> Array:
+        """Expected image of the neighbours alone."""
+        out = self._dark(labels)
+        add_neighbours(labels, *self._drawing, out)
         return out
 
     @abstractmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import ClassVar
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from simulators.deflectors import EPL, ExternalShear
 from simulators.drawing import draw_lensed, draw_sersic
 from simulators.light import Sersic
+from simulators.selection import Expected
 from simulators.simulator import Simulator
 
 __all__ = ["StrongLens"]
@@ -27,6 +29,11 @@ def _light(labels: dict[str, Array], owner: str, component: int | None = None) -
         at = {name: value[:, component] for name, value in at.items()}
     at["flux"] = at["flux"].mean(axis=-1)
     return Sersic(**at)
+
+
+def _deflectors(labels: dict[str, Array]) -> tuple[EPL, ExternalShear]:
+    lens = EPL(*(labels[name] for name in ("theta_E", "gamma", "lens_e1", "lens_e2", "lens_x", "lens_y")))
+    return lens, ExternalShear(labels["shear_g1"], labels["shear_g2"])
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -63,10 +70,20 @@ class StrongLens(Simulator):
 
     def _draw(self, part: str, labels: dict[str, Array], out: Array) -> None:
         if part == "light":
-            draw_sersic(_light(labels, "light"), labels["light_flux"], self.grid, self._psfs, self.accuracy, out)
+            draw_sersic(_light(labels, "light"), labels["light_flux"], *self._drawing, out)
             return
-        lens = EPL(*(labels[name] for name in ("theta_E", "gamma", "lens_e1", "lens_e2", "lens_x", "lens_y")))
-        shear = ExternalShear(labels["shear_g1"], labels["shear_g2"])
         flux = labels["source_flux"]
         sources = [_light(labels, "source", component) for component in range(flux.shape[1])]
-        draw_lensed(lens, shear, sources, flux, self.grid, self._psfs, self.accuracy, out)
+        lens, shear = _deflectors(labels)
+        draw_lensed(lens, shear, sources, flux, *self._drawing, out)
+
+    def _drawers(self, labels: dict[str, Array]) -> dict[str, Callable[[Expected], Array]]:
+        return super()._drawers(labels) | {"unlensed": lambda _: self._unlensed(labels)}
+
+    def _unlensed(self, labels: dict[str, Array]) -> Array:
+        """The sources as they would look without the lens."""
+        out = self._dark(labels)
+        for component in range(labels["source_flux"].shape[1]):
+            source = _light(labels, "source", component)
+            draw_sersic(source, labels["source_flux"][:, component], *self._drawing, out)
+        return out

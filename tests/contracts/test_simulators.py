@@ -9,6 +9,7 @@ from astrogan.dataset import validate_samples
 from catalogs import Band, Survey
 from simulators import LABELS, StrongLens, WeakLens
 from simulators._kernels._jit import JIT_ENABLED, set_threads
+from simulators.selection import MinMagnification
 from simulators.simulator import Simulator
 from simulators.testing import check_batches, check_contents, check_seeds
 
@@ -29,6 +30,7 @@ SIMULATORS = {
     "weak with neighbours": WeakLens(survey=SURVEY, size=24, neighbours=0.2),
     "strong": StrongLens(survey=SURVEY, size=24, accuracy="fast"),
     "strong with neighbours": StrongLens(survey=SURVEY, size=24, accuracy="fast", neighbours=0.05),
+    "strong, selected": StrongLens(survey=SURVEY, size=24, accuracy="fast", select=MinMagnification(3.0)),
 }
 
 

@@ -16,15 +16,24 @@ from simulators.labels import LABELS
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["LabelShapes", "labels_of", "sample_ids_of", "samples", "tangent_array"]
+__all__ = ["PIXEL_LABELS", "LabelShapes", "labels_of", "sample_ids_of", "samples", "tangent_array"]
 
 Array = NDArray[np.float64]
+_STAMP, _FLAT = ("sample", "band", "y", "x"), ("sample", "y", "x")
 _PLANES = {
-    "image": ("flux", "image"),
-    "variance": ("flux2", "noise variance"),
-    "mask": ("", "pixel flags, 0 = good"),
-    "clean": ("flux", "expected image without noise"),
+    "image": ("flux", "image", _STAMP),
+    "variance": ("flux2", "noise variance", _STAMP),
+    "mask": ("", "pixel flags, 0 = good", _STAMP),
+    "clean": ("flux", "expected image without noise", _STAMP),
+    "part": ("", "component of the image", ("part",)),
+    "component_image": ("flux", "expected image of each component", ("sample", "part", "band", "y", "x")),
+    "segmentation": ("", "1 + number of the brightest part, 0 = none", _FLAT),
+    "arc_mask": ("", "1 where the lensed sources show", _FLAT),
+    "deflection_x": ("arcsec", "deflection along x", _FLAT),
+    "deflection_y": ("arcsec", "deflection along y", _FLAT),
+    "convergence": ("", "convergence", _FLAT),
 }
+PIXEL_LABELS = tuple(_PLANES)[4:]
 
 
 def sample_ids_of(truth: Any, n: int) -> NDArray[np.int64]:
@@ -115,7 +124,7 @@ def samples(
     planes: Mapping[str, NDArray[Any]],
     attrs: Mapping[str, Any],
 ) -> xr.Dataset:
-    """A sample Dataset of labels (dims by name) and pixel planes (sample, band, y, x)."""
+    """A sample Dataset of labels (dims by name) and pixel planes (dims by name)."""
     import xarray as xr
 
     units = {"flux": survey.unit, "flux2": f"{survey.unit}2" if survey.unit else ""}
@@ -132,8 +141,8 @@ def samples(
         variables[name] = (dims, value, {"units": units.get(label.unit, label.unit), "long_name": label.long_name})
     variables["qc_flag"] = ("sample", np.zeros(len(ids), np.int8), {"long_name": "quality flag, 0 = good", "units": ""})
     for name, plane in planes.items():
-        unit, meaning = _PLANES[name]
-        variables[name] = (("sample", "band", "y", "x"), plane, {"units": units.get(unit, unit), "long_name": meaning})
+        unit, meaning, shape = _PLANES[name]
+        variables[name] = (shape, plane, {"units": units.get(unit, unit), "long_name": meaning})
     merged = {**attrs, "pixel_scale": survey.pixel_scale, "survey": survey.to_json()}
     return xr.Dataset(variables, coords={"band": ("band", list(survey.band_names))}, attrs=merged)
 

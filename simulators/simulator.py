@@ -18,9 +18,10 @@ from simulators.grid import PixelGrid
 from simulators.labels import check_labels
 from simulators.neighbours import NEIGHBOUR_LABELS, add_neighbours, draw_neighbours
 from simulators.noise import add_noise, variance_map
+from simulators.pixel_labels import component_images, pixel_labels
 from simulators.population import PopulationLike, draw_labels, resolve
 from simulators.psf import PSF, psf_of
-from simulators.samples import LabelShapes, labels_of, sample_ids_of, samples, tangent_array
+from simulators.samples import PIXEL_LABELS, LabelShapes, labels_of, sample_ids_of, samples, tangent_array
 from simulators.selection import Expected, Selection, SelectLike, selected, selection_of
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ class Simulator(ABC):
     fits: ClassVar[tuple[tuple[str, ...], ...]]  # sets of labels that an image can tell apart
     steps: ClassVar[Mapping[str, float]]
     default_population: ClassVar[str]
+    arcs: ClassVar[str] = ""  # what the names of lensed components begin with
 
     def __post_init__(self) -> None:
         from simulators.drawing import ACCURACY
@@ -171,13 +173,16 @@ class Simulator(ABC):
             "variance": lambda images: variance_map(images["image"], self._survey.bands).astype(np.float64),
         }
 
-    def render(self, truth: xr.Dataset | Mapping[str, ArrayLike]) -> xr.Dataset:
+    def render(self, truth: xr.Dataset | Mapping[str, ArrayLike], labels: str = "truth") -> xr.Dataset:
         """Add the expected image: noise-free, PSF-convolved, pixel-integrated, in the survey's unit.
 
         Parameters
         ----------
         truth : Dataset from `draw`, or any mapping of the label names to numbers or arrays (sample[, component][,
         band])
+        labels : {"truth", "pixel"}
+            ``pixel`` adds the planes of `pixel_labels` and, behind lenses, ``deflection_x``, ``deflection_y`` [arcsec]
+            and ``convergence``, of lens and external shear, at the pixels' centres.
 
         Raises
         ------
@@ -185,21 +190,30 @@ class Simulator(ABC):
             For a missing or unknown label, or a value out of range.
         """
         values = self._checked(truth)
-        image = self._expected(values).astype(np.float32)
-        return self._dataset(values, sample_ids_of(truth, len(image)), truth, {"image": image})
+        planes: dict[str, NDArray[Any]] = {"image": self._expected(values).astype(np.float32)}
+        if one_of("labels", labels, ("truth", "pixel")) == "pixel":
+            images = component_images(self.parts, self.component_labels, values, self._part)
+            if NEIGHBOUR_LABELS[0] in values:
+                images["neighbours"] = self._around(values)
+            planes |= pixel_labels(images, values, self._survey.bands, self._drawing, self.arcs)
+            planes |= {name: field.astype(np.float32) for name, field in self._fields(values).items()}
+        return self._dataset(values, sample_ids_of(truth, len(planes["image"])), truth, planes)
 
     def observe(self, clean: xr.Dataset, seed: int) -> xr.Dataset:
-        """Add noise to an expected image: `image`, `variance`, `mask` and the expected image as `clean`."""
+        """Add noise to an expected image: `image`, `variance`, `mask` and the expected image as `clean`; pixel labels
+        are kept.
+        """
         ids = sample_ids_of(clean, clean.sizes["sample"])
         image, variance = add_noise(clean["image"].values, self._survey.bands, seed, ids, self._survey.noise_mixing)
         expected = clean["image"].values
         mask = np.zeros(image.shape, dtype=np.uint8)
         planes: dict[str, NDArray[Any]] = {"image": image, "variance": variance, "mask": mask, "clean": expected}
+        planes |= {name: clean[name].values for name in PIXEL_LABELS if name in clean.variables}
         return self._dataset(self._checked(clean), ids, clean, planes, seed=seed)
 
-    def simulate(self, n: int, seed: int, start: int = 0) -> xr.Dataset:
-        """Draw, render and observe samples start .. start+n-1 of run `seed`."""
-        return self.observe(self.render(self.draw(n, seed, start)), seed)
+    def simulate(self, n: int, seed: int, start: int = 0, labels: str = "truth") -> xr.Dataset:
+        """Draw, render and observe samples start .. start+n-1 of run `seed`; `labels` as for `render`."""
+        return self.observe(self.render(self.draw(n, seed, start), labels), seed)
 
     def tangent(self, truth: xr.Dataset | Mapping[str, ArrayLike], labels: Iterable[str] | None = None) -> xr.DataArray:
         """Derivatives of the expected image by each continuous label, dims (sample, label, band, y, x).
@@ -271,6 +285,10 @@ class Simulator(ABC):
         out = self._dark(labels)
         add_neighbours(labels, *self._drawing, out)
         return out
+
+    def _fields(self, labels: dict[str, Array]) -> dict[str, Array]:
+        """Fields that bend the light at the pixels' centres, shape (S, size, size) each."""
+        return {}
 
     @abstractmethod
     def _draw(self, part: str, labels: dict[str, Array], out: Array) -> None:

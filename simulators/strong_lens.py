@@ -67,6 +67,7 @@ class StrongLens(Simulator):
         **{f"{owner}_{name}": step for owner in ("light", "source") for name, step in _STEPS.items()},
     }
     default_population: ClassVar[str] = "galaxy-galaxy"
+    arcs: ClassVar[str] = "source"
 
     def _draw(self, part: str, labels: dict[str, Array], out: Array) -> None:
         if part == "light":
@@ -87,3 +88,10 @@ class StrongLens(Simulator):
             source = _light(labels, "source", component)
             draw_sersic(source, labels["source_flux"][:, component], *self._drawing, out)
         return out
+
+    def _fields(self, labels: dict[str, Array]) -> dict[str, Array]:
+        lens, shear = _deflectors(labels)
+        axis = self.grid.axis()
+        points = np.meshgrid(axis, axis)
+        (ax, ay), (bx, by) = lens.deflection(*points), shear.deflection(*points)
+        return {"deflection_x": ax + bx, "deflection_y": ay + by, "convergence": lens.convergence(*points)}

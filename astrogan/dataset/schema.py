@@ -1,8 +1,9 @@
 """The one form that samples take between simulators, stores, models, validation and exporters.
 
-An `xarray.Dataset` with dims ``sample, band, y, x`` (and ``component``, ``neighbour``, ``psf_y, psf_x``), a string
-coordinate ``band``, the planes of `PLANES`, one variable per label, and the attributes ``pixel_scale``, ``survey``
-(the JSON of `catalogs.schema.Survey`), ``simulator`` (``""`` for observed stamps) and ``seed``.
+An `xarray.Dataset` with dims ``sample, band, y, x`` (and ``component``, ``neighbour``, ``part``, ``psf_y, psf_x``), a
+string coordinate ``band`` (and ``part``, the names of the components that have an image of their own), the planes of
+`PLANES`, one variable per label, and the attributes ``pixel_scale``, ``survey`` (the JSON of
+`catalogs.schema.Survey`), ``simulator`` (``""`` for observed stamps) and ``seed``.
 """
 
 from __future__ import annotations
@@ -21,28 +22,37 @@ from simulators.labels import LABELS
 
 __all__ = ["DIMENSIONS", "PLANES", "SCHEMA_VERSION", "SchemaError", "label_names", "plane_names", "validate_samples"]
 
-DIMENSIONS = ("sample", "band", "component", "neighbour", "y", "x", "psf_y", "psf_x")
+DIMENSIONS = ("sample", "band", "component", "neighbour", "part", "y", "x", "psf_y", "psf_x")
 LABEL_DTYPES = ("float32", "float64", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64")
 _IMAGE = ("sample", "band", "y", "x")
 _PSF = ("band", "psf_y", "psf_x")
+_FLAT = ("sample", "y", "x")
+_NAMES = ("band", "part")  # text coordinates
 
 
 @dataclass(frozen=True)
 class Plane:
-    """What a variable with a fixed name must be; its unit is the survey's image unit to the power `power`."""
+    """What a variable with a fixed name must be; its unit is the survey's to the power `power`, or else `unit`."""
 
     dims: tuple[tuple[str, ...], ...]
     dtype: str
     power: int
     long_name: str
+    unit: str = ""
 
 
 PLANES = {
     "image": Plane((_IMAGE,), "float32", 1, "image"),
     "variance": Plane((_IMAGE,), "float32", 2, "variance of the image's noise"),
     "clean": Plane((_IMAGE,), "float32", 1, "expected image, without noise"),
-    "mask": Plane((_IMAGE, ("sample", "y", "x")), "uint8", 0, "pixel mask, 0 is good"),
+    "mask": Plane((_IMAGE, _FLAT), "uint8", 0, "pixel mask, 0 is good"),
     "psf": Plane((_IMAGE, ("sample", *_PSF), _PSF), "float32", 0, "point spread function, sum 1"),
+    "component_image": Plane((("sample", "part", "band", "y", "x"),), "float32", 1, "expected image of each component"),
+    "segmentation": Plane((_FLAT,), "int16", 0, "1 + number of the brightest part, 0 is none"),
+    "arc_mask": Plane((_FLAT,), "uint8", 0, "1 where the lensed sources show"),
+    "deflection_x": Plane((_FLAT,), "float32", 0, "deflection along x", "arcsec"),
+    "deflection_y": Plane((_FLAT,), "float32", 0, "deflection along y", "arcsec"),
+    "convergence": Plane((_FLAT,), "float32", 0, "convergence"),
     "sample_id": Plane((("sample",),), "int64", 0, "number of the sample in its run"),
     "qc_flag": Plane((("sample",),), "int8", 0, "quality flag, 0 is good"),
 }
@@ -67,12 +77,13 @@ def validate_samples(ds: xr.Dataset) -> xr.Dataset:
     out = ds.copy(deep=False)
     for name in out.variables:
         _check_name(name)
-        if name != "band":
+        if name not in _NAMES:
             _check_dims(out[name])
             _check_dtype(out[name])
             _check_units(out[name], survey)
         check_attribute_values(out[name].attrs, f"{name}: ")
     _check_bands(out, survey)
+    _check_parts(out)
     _check_values(out)
     return out.assign_attrs(schema_version=SCHEMA_VERSION)
 
@@ -138,7 +149,7 @@ def _expected_units(name: str, survey: Survey) -> tuple[str, str] | None:
 
     if name in PLANES:
         plane = PLANES[name]
-        return (Unit(survey.unit) ** plane.power).to_string() if plane.power else "", plane.long_name
+        return (Unit(survey.unit) ** plane.power).to_string() if plane.power else plane.unit, plane.long_name
     if name in LABELS:
         unit = LABELS[name].unit
         return survey.unit if unit == "flux" else unit, LABELS[name].long_name
@@ -186,6 +197,14 @@ def _check_bands(ds: xr.Dataset, survey: Survey) -> None:
     names = tuple(band.values.tolist())
     if names != survey.band_names:
         raise SchemaError(f"band: {', '.join(names)} are not the bands of the survey, {', '.join(survey.band_names)}")
+
+
+def _check_parts(ds: xr.Dataset) -> None:
+    if "part" not in ds.dims and "part" not in ds.variables:
+        return
+    named = "part" in ds.variables and ds["part"].dims == ("part",)
+    if not named or not all(isinstance(name, str) for name in ds["part"].values.tolist()):
+        raise SchemaError("part: samples with images of their components need their names along (part)")
 
 
 def _check_values(ds: xr.Dataset) -> None:

@@ -28,7 +28,8 @@ def to_fits(ds: xr.Dataset, path: str | os.PathLike[str], *, overwrite: bool = F
     HDU        content
     ========== ==========================================================================================
     PRIMARY    header cards: who made the samples, their seed, survey, schema and digest
-    IMAGE      cube (sample, band, y, x), bit for bit; likewise VARIANCE, MASK, CLEAN, PSF where present
+    IMAGE      cube (sample, band, y, x), bit for bit; likewise VARIANCE, MASK, CLEAN, PSF where present, and
+               COMPONENT_IMAGE (with an axis ``part``), SEGMENTATION, ARC_MASK, DEFLECTION_X and _Y, CONVERGENCE
     TRUTH      one row per sample: sample_id, qc_flag and the labels (``flux_g``, ``flux_r`` per band,
                ``source_x_0``, ``source_x_1`` per component), with units and descriptions
     NEIGHBOURS one row per neighbour, where there are any
@@ -102,7 +103,8 @@ def _cube(ds: xr.Dataset, name: str) -> Any:
         hdu.header[f"CRPIX{axis}"] = (variable.sizes[dim] + 1) / 2 if sky else 1.0
         hdu.header[f"CRVAL{axis}"] = 0.0
         hdu.header[f"CDELT{axis}"] = float(ds.attrs["pixel_scale"]) if sky else 1.0
-    if "band" in variable.dims:
-        for number, band in enumerate(ds["band"].values.tolist(), start=1):
-            hdu.header[f"BAND{number}"] = card_text(band)
+    for key in ("band", "part"):
+        if key in variable.dims:
+            for number, text in enumerate(ds[key].values.tolist(), start=1):
+                hdu.header[f"{key.upper()}{number}"] = card_text(text)
     return hdu

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import ClassVar
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from catalogs.checks import within
 from simulators.drawing import draw_sersic
 from simulators.light import Sersic
+from simulators.selection import Selection
 from simulators.shapes import magnification
 from simulators.simulator import Simulator
 
@@ -26,7 +28,19 @@ class WeakLens(Simulator):
     Labels: ``flux`` (per band), ``radius``, ``n``, ``e1``, ``e2`` of the unlensed galaxy; ``x``, ``y`` of its lensed
     centre; reduced shear ``g1``, ``g2`` and convergence ``kappa``, applied as GalSim's ``lens(g1, g2, mu)`` with mu =
     1 / ((1-kappa)^2 (1-|g|^2)).
+
+    Parameters
+    ----------
+    ring : int
+        Samples that share a galaxy, a shear and a place, each galaxy turned by 180 degrees / `ring` from the last (2: a
+        pair at 90 degrees); sample i is of ring i // `ring`. Noise and neighbours are each sample's own. The mean
+        lensed ellipticity of a ring is g + (1-|g|^2) (-g*)^(k-1) e^k for k = `ring`, to the next power k of e g*
+        (Nakajima & Bernstein 2007, AJ 133, 1763, for pairs).
+
+    The other parameters are those of every simulator.
     """
+
+    ring: int = 1
 
     labels: ClassVar[tuple[str, ...]] = ("flux", "radius", "n", "e1", "e2", "x", "y", "g1", "g2", "kappa")
     flux_labels: ClassVar[tuple[str, ...]] = ("flux",)
@@ -45,6 +59,22 @@ class WeakLens(Simulator):
         "y": 1e-3,
     }
     default_population: ClassVar[str] = "weak-lensing"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        within("ring", self.ring, 1, 360, "galaxies")
+        if self.ring != int(self.ring):
+            raise ValueError(f"ring = {self.ring!r} is not a whole number of galaxies")
+        if self.ring > 1 and self.select != Selection(()):
+            raise ValueError("select would break rings: cut on rings afterwards, or use ring=1")
+
+    def _drawn(self, seed: int, ids: NDArray[np.int64], tag: str) -> dict[str, Array]:
+        labels = super()._drawn(seed, ids // self.ring, tag)
+        if self.ring == 1:
+            return labels
+        angle = 2.0 * math.pi * (ids % self.ring) / self.ring
+        e1, e2, cos, sin = labels["e1"], labels["e2"], np.cos(angle), np.sin(angle)
+        return labels | {"e1": e1 * cos - e2 * sin, "e2": e1 * sin + e2 * cos}
 
     def _draw(self, part: str, labels: dict[str, Array], out: Array) -> None:
         within("WeakLens |g|", np.hypot(labels["g1"], labels["g2"]), 0.0, 0.9)

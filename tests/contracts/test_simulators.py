@@ -31,6 +31,7 @@ SIMULATORS = {
     "strong": StrongLens(survey=SURVEY, size=24, accuracy="fast"),
     "strong with neighbours": StrongLens(survey=SURVEY, size=24, accuracy="fast", neighbours=0.05),
     "strong, selected": StrongLens(survey=SURVEY, size=24, accuracy="fast", select=MinMagnification(3.0)),
+    "weak, rings of three": WeakLens(survey=SURVEY, size=24, ring=3),
 }
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from simulators.light import Sersic
     from simulators.moments import adaptive_moments
     from simulators.noise import add_noise
+    from simulators.plugin import get_simulator, list_simulators
     from simulators.population import Rows
     from simulators.psf import PSF, Gaussian, Moffat
     from simulators.simulator import Simulator
@@ -45,7 +46,9 @@ _HOME = {
     "cut_out": "detection",
     "detect": "detection",
     "fitted_galaxies": "_profile_fit",
+    "get_simulator": "plugin",
     "label_shift": "fit",
+    "list_simulators": "plugin",
     "measured_galaxies": "calibration",
     "split_by_position": "detection",
     "strip_edges": "detection",
@@ -70,7 +73,9 @@ __all__ = [
     "cut_out",
     "detect",
     "fitted_galaxies",
+    "get_simulator",
     "label_shift",
+    "list_simulators",
     "measured_galaxies",
     "split_by_position",
     "strip_edges",

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from catalogs.checks import one_of, within
-from catalogs.schema import Survey
+from catalogs.schema import Band, Survey
+from simulators.noise import variance_map
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -24,6 +25,7 @@ __all__ = [
     "SelectLike",
     "Selection",
     "arc_snr",
+    "drawers_of",
     "selected",
     "selection_of",
     "total_magnification",
@@ -65,6 +67,21 @@ class Expected(Mapping[str, Array]):
 
     def __len__(self) -> int:
         return len(self.drawers)
+
+
+def drawers_of(
+    parts: Mapping[str, Callable[[], Array]], bands: Sequence[Band]
+) -> dict[str, Callable[[Expected], Array]]:
+    """What draws `Expected` images: the parts given, their sum ``image`` and its ``variance``."""
+
+    def alone(draw: Callable[[], Array]) -> Callable[[Expected], Array]:
+        return lambda images: draw()
+
+    return {
+        **{name: alone(draw) for name, draw in parts.items()},
+        "image": lambda images: np.asarray(np.sum([images[name] for name in parts], axis=0)),
+        "variance": lambda images: variance_map(images["image"], bands).astype(np.float64),
+    }
 
 
 Cut = Callable[["xr.Dataset", Expected], ArrayLike]

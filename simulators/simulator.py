@@ -17,12 +17,12 @@ from simulators._tangents import differences
 from simulators.grid import PixelGrid
 from simulators.labels import check_labels
 from simulators.neighbours import NEIGHBOUR_LABELS, add_neighbours, draw_neighbours
-from simulators.noise import add_noise, variance_map
+from simulators.noise import add_noise
 from simulators.pixel_labels import component_images, pixel_labels
 from simulators.population import PopulationLike, draw_labels, resolve
 from simulators.psf import PSF, psf_of
 from simulators.samples import PIXEL_LABELS, LabelShapes, labels_of, sample_ids_of, samples, tangent_array
-from simulators.selection import Expected, Selection, SelectLike, selected, selection_of
+from simulators.selection import Expected, Selection, SelectLike, drawers_of, selected, selection_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -135,8 +135,8 @@ class Simulator(ABC):
         """
         within("n", n, 1, MAX_SAMPLES)
         within("start", start, 0, 2**62)
-        ids = np.arange(start, start + n, dtype=np.int64)
         assert isinstance(self.select, Selection)
+        ids = np.arange(start, start + n, dtype=np.int64)
         if not self.select.cuts:
             return self._dataset(self._candidates(seed, ids), ids, seed=seed)
         labels, report = selected(self.select, partial(self._candidates, seed), self._shown, ids)
@@ -161,17 +161,10 @@ class Simulator(ABC):
 
     def _drawers(self, labels: dict[str, Array]) -> dict[str, Callable[[Expected], Array]]:
         """What draws the `Expected` images of these labels."""
-        parts: dict[str, Callable[[Expected], Array]] = {
-            part: lambda _, part=part: self._part(part, labels)  # type: ignore[misc]  # the default binds the name
-            for part in self.parts
-        }
+        parts: dict[str, Callable[[], Array]] = {part: partial(self._part, part, labels) for part in self.parts}
         if NEIGHBOUR_LABELS[0] in labels:
-            parts["neighbours"] = lambda _: self._around(labels)
-        return {
-            **parts,
-            "image": lambda images: np.asarray(np.sum([images[name] for name in parts], axis=0)),
-            "variance": lambda images: variance_map(images["image"], self._survey.bands).astype(np.float64),
-        }
+            parts["neighbours"] = partial(self._around, labels)
+        return drawers_of(parts, self._survey.bands)
 
     def render(self, truth: xr.Dataset | Mapping[str, ArrayLike], labels: str = "truth") -> xr.Dataset:
         """Add the expected image: noise-free, PSF-convolved, pixel-integrated, in the survey's unit.
@@ -190,19 +183,27 @@ class Simulator(ABC):
             For a missing or unknown label, or a value out of range.
         """
         values = self._checked(truth)
-        planes: dict[str, NDArray[Any]] = {"image": self._expected(values).astype(np.float32)}
-        if one_of("labels", labels, ("truth", "pixel")) == "pixel":
-            images = component_images(self.parts, self.component_labels, values, self._part)
-            if NEIGHBOUR_LABELS[0] in values:
-                images["neighbours"] = self._around(values)
-            planes |= pixel_labels(images, values, self._survey.bands, self._drawing, self.arcs)
-            planes |= {name: field.astype(np.float32) for name, field in self._fields(values).items()}
+        pixel = one_of("labels", labels, ("truth", "pixel")) == "pixel"
+        planes = self._labelled(values) if pixel else {"image": self._expected(values)}
+        planes["image"] = planes["image"].astype(np.float32)
         return self._dataset(values, sample_ids_of(truth, len(planes["image"])), truth, planes)
 
+    def _labelled(self, labels: dict[str, Array]) -> dict[str, NDArray[Any]]:
+        """The expected image and the planes of pixel labels."""
+        images = component_images(self.parts, self.component_labels, labels, self._part)
+        if len(images) == len(self.parts):  # nothing is drawn twice; several sources together round otherwise
+            image = np.sum(list(images.values()), axis=0)
+            if NEIGHBOUR_LABELS[0] in labels:
+                add_neighbours(labels, *self._drawing, image)
+        else:
+            image = self._expected(labels)
+        if NEIGHBOUR_LABELS[0] in labels:
+            images["neighbours"] = self._around(labels)
+        fields = {name: field.astype(np.float32) for name, field in self._fields(labels).items()}
+        return {"image": image, **pixel_labels(images, labels, self._survey.bands, self._drawing, self.arcs), **fields}
+
     def observe(self, clean: xr.Dataset, seed: int) -> xr.Dataset:
-        """Add noise to an expected image: `image`, `variance`, `mask` and the expected image as `clean`; pixel labels
-        are kept.
-        """
+        """Add noise to an expected image: `image`, `variance`, `mask`, and it itself as `clean`; pixel labels stay."""
         ids = sample_ids_of(clean, clean.sizes["sample"])
         image, variance = add_noise(clean["image"].values, self._survey.bands, seed, ids, self._survey.noise_mixing)
         expected = clean["image"].values

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,8 @@ from simulators._kernels._jit import run
 from simulators.deflectors import EPL, ExternalShear
 from simulators.grid import PixelGrid
 from simulators.light import Sersic, sersic_table
-from simulators.psf import PSF, separable_operators
+from simulators.psf import PSF, padding, separable_operators
+from simulators.psf.base import band_limit
 
 __all__ = ["ACCURACY", "Accuracy", "draw_lensed", "draw_sersic"]
 
@@ -49,39 +51,54 @@ class _Modes:
     waves: tuple[Array, Array, Array, Array]
 
 
-@functools.lru_cache(maxsize=32)
+@functools.lru_cache(maxsize=128)
 def _modes(grid: PixelGrid, psfs: tuple[PSF, ...], box: int, accuracy: Accuracy) -> _Modes:
     """Fourier modes of a periodic box of `box` stamps, with PSF and pixel response, beyond Nyquist where needed."""
     side = box * grid.size
     spacing = 2.0 * math.pi / (side * grid.scale)
-    trial = np.arange(1, 4 * side) * spacing
-    significant = [np.flatnonzero(psf.transform(trial) > accuracy.cutoff) for psf in psfs]
-    count = max(int(index[-1]) + 1 if index.size else 1 for index in significant)
+    most = 4 * side - 1
+    count = max(math.ceil(band_limit(psf, accuracy.cutoff, most * spacing, most) / spacing - 1e-6) for psf in psfs)
     kx = np.arange(count + 1) * spacing
     ky = np.arange(4 * math.ceil((count + 1) / 4)) * spacing  # a multiple of four, see the kernel
     pixel = np.sinc(kx[:, None] * grid.scale / (2 * math.pi)) * np.sinc(ky[None, :] * grid.scale / (2 * math.pi))
-    modulus = np.hypot(kx[:, None], ky[None, :])
-    inside = modulus <= kx[-1]
-    psf = np.stack([np.where(inside, one.transform(modulus), 0.0) * pixel / side**2 for one in psfs])
+    pixel *= (np.hypot(kx[:, None], ky[None, :]) <= kx[-1]) / side**2
+    if all(psf.circular for psf in psfs):
+        modes = np.stack([psf.transform(np.hypot(kx[:, None], ky[None, :])) for psf in psfs]) * pixel
+    else:
+        modes = np.stack([_skew_modes(psf, kx, ky) for psf in psfs]) * pixel
     axis = grid.axis()
     waves = tuple(wave(np.outer(k, axis)) for k in (kx, ky) for wave in (np.cos, np.sin))
-    return _Modes(kx, ky, psf, waves)  # type: ignore[arg-type]  # a generator's length is not in its type
+    return _Modes(kx, ky, modes, waves)  # type: ignore[arg-type]  # a generator's length is not in its type
+
+
+def _skew_modes(psf: PSF, kx: NDArray[Any], ky: NDArray[Any]) -> Array:
+    """Real and imaginary parts of half the sum and half the difference of a PSF's modes at (kx, ky) and (kx, -ky)."""
+    above, below = (psf.spectrum(kx[:, None], sign * ky[None, :]) for sign in (1.0, -1.0))
+    total, difference = 0.5 * (above + below), 0.5 * (above - below)
+    return np.stack([total.real, total.imag, difference.real, difference.imag])
+
+
+@functools.lru_cache(maxsize=128)
+def _wings(psfs: tuple[PSF, ...]) -> tuple[Array, Array]:
+    """Radii [arcsec], and the most that any of the PSFs reaches there or farther out [1/arcsec^2]."""
+    radius = np.geomspace(0.2 * min(psf.fwhm for psf in psfs), 2e3 * max(psf.fwhm for psf in psfs), 400)
+    highest = np.max([np.abs(psf.profile(radius)) for psf in psfs], axis=0)
+    return np.log(radius), np.maximum.accumulate(highest[::-1])[::-1]
 
 
 def _boxes(light: Sersic, grid: PixelGrid, psfs: tuple[PSF, ...], accuracy: Accuracy) -> NDArray[np.int64]:
     """Smallest box of each object whose four nearest replicas stay below the folding error at the stamp's edge."""
     axis = np.linalg.norm(light.matrix(), ord=2, axis=(1, 2))
     core = (0.4 * min(psf.fwhm for psf in psfs)) ** 2 + (0.5 * np.asarray(light.radius)) ** 2
-    flux = np.maximum(np.asarray(light.flux), 1e-300)
-    peak = flux / (2.0 * math.pi * np.maximum(core, grid.scale**2 / 6.0))
+    peak = 1.0 / (2.0 * math.pi * np.maximum(core, grid.scale**2 / 6.0))
     half = 0.5 * grid.size * grid.scale
     offset = np.maximum(np.abs(np.asarray(light.x)), np.abs(np.asarray(light.y)))
     rows = light.packed()
     chosen = np.full(len(light), BOXES[-1])
     for box in BOXES[-2::-1]:
         distance = np.maximum(2.0 * box * half - half - offset, half)
-        scaled = distance / axis
-        brightness = flux * rows[:, 8] * np.exp(-rows[:, 7] * scaled ** (2.0 * rows[:, 6]))
+        brightness = rows[:, 8] * np.exp(-rows[:, 7] * (distance / axis) ** (2.0 * rows[:, 6]))
+        brightness += np.interp(np.log(distance), *_wings(psfs))
         chosen[4.0 * brightness <= accuracy.folding * peak] = box
     return chosen
 
@@ -104,7 +121,10 @@ def draw_sersic(light: Sersic, flux: Array, grid: PixelGrid, psfs: tuple[PSF, ..
     settings = ACCURACY[one_of("accuracy", accuracy, ACCURACY)]
     table = sersic_table()
     boxes = _boxes(light, grid, psfs, settings)
-    pair = (kernels.add_profiles_serial, kernels.add_profiles_parallel)
+    if all(psf.circular for psf in psfs):
+        pair = (kernels.add_profiles_serial, kernels.add_profiles_parallel)
+    else:
+        pair = (kernels.add_skew_profiles_serial, kernels.add_skew_profiles_parallel)
     position, shape = light.table_position(), np.ascontiguousarray(light.matrix().reshape(-1, 4))
     x, y = np.asarray(light.x), np.asarray(light.y)
     for box in np.unique(boxes):
@@ -121,8 +141,7 @@ def _operators(
     grid: PixelGrid, psfs: tuple[PSF, ...], oversample: int, rank: float
 ) -> tuple[int, Array, NDArray[np.int64], NDArray[np.int64]]:
     """Padding and stacked separable operators of all bands, padded with zeros to a common rank."""
-    reach = math.ceil(max(psf.radius_of(1.0 - 3e-4) for psf in psfs) / grid.scale) + 1
-    pad = min(max(2, reach), max(8, grid.size // 4))  # the flattest wings end a quarter of a stamp away
+    pad = padding(psfs, grid)
     parts = [separable_operators(psf, grid, oversample, pad, rank) for psf in psfs]
     most = max(len(part[0]) for part in parts)
     cells = (grid.size + 2 * pad) * oversample

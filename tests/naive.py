@@ -3,8 +3,10 @@
 import numpy as np
 
 
-def fourier_image(table, position, matrix, flux, x0, y0, kx, ky, psf, axis):
-    """Sum over all modes (kx, +-ky) of flux psf F(|M^T k|) exp(i k (r - r0)), real part doubled for kx > 0."""
+def fourier_image(table, position, matrix, flux, x0, y0, kx, ky, psf, axis, below=None):
+    """Sum over all modes (kx, +-ky) of flux psf F(|M^T k|) exp(i k (r - r0)), real part doubled for kx > 0; `below` is
+    the psf at (kx, -ky), by default that at (kx, ky).
+    """
     i = min(max(int(position), 1), len(table) - 3)
     nodes = np.arange(-1, 3)
     t = position - i
@@ -17,8 +19,9 @@ def fourier_image(table, position, matrix, flux, x0, y0, kx, ky, psf, axis):
         for q, v in enumerate(ky):
             for sign in (1, -1) if v > 0 else (1,):
                 k = np.hypot(*(matrix.T @ [u, sign * v]))
-                wave = np.cos(u * x + sign * v * y)
-                image += flux * psf[p, q] * np.interp(k / (1 + k), grid, row) * wave * (2 if u > 0 else 1)
+                mode = psf[p, q] if sign > 0 or below is None else below[p, q]
+                wave = (mode * np.exp(1j * (u * x + sign * v * y))).real
+                image += flux * np.interp(k / (1 + k), grid, row) * wave * (2 if u > 0 else 1)
     return image
 
 

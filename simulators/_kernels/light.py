@@ -81,29 +81,65 @@ def sum_modes(even, odd, psf, flux, cos_x, sin_x, cos_y, sin_y, real, imag, imag
                 image[p, q] += re * cos_x[i, q] - im * sin_x[i, q]
 
 
-def _add_profiles(table, position, shape, flux, x0, y0, kx, ky, psf, cos_x, sin_x, cos_y, sin_y, out):
-    """Add one profile per sample to out (S, B, ny, nx).
+@fast_kernel
+def sum_skew_modes(even, odd, psf, flux, cos_x, sin_x, cos_y, sin_y, real, imag, image):
+    """As `sum_modes` for a transform P that is neither real nor even: psf (4, Kx, Ky) holds the real and imaginary
+    parts of S = (P(kx, ky) + P(kx, -ky)) / 2, then those of D = (P(kx, ky) - P(kx, -ky)) / 2.
 
-    table (rows, nodes); position (S,) fractional table row; shape (S, 4) the matrix M (r = M r0) row by row; flux (S,
-    B); x0, y0 (S,); kx (Kx,), ky (Ky,) from 0, Ky a multiple of 4; psf (B, Kx, Ky) real; cos_x.. (Kx, nx), cos_y..
-    (Ky, ny).
+    With the profile's even and odd modes e and o, both signs of ky add up to (e S + o D) cos + i (e D + o S) sin.
     """
-    for s in prange(flux.shape[0]):
-        row = np.empty(table.shape[1])
-        even = np.empty((kx.shape[0], ky.shape[0]))
-        odd = np.empty((kx.shape[0], ky.shape[0]))
-        cx = np.empty_like(cos_x)
-        sx = np.empty_like(sin_x)
-        cy = np.empty_like(cos_y)
-        sy = np.empty_like(sin_y)
-        real = np.empty(out.shape[2])
-        imag = np.empty(out.shape[2])
-        table_row(table, position[s], row)
-        profile_modes(row, shape[s, 0], shape[s, 1], shape[s, 2], shape[s, 3], kx, ky, even, odd)
-        phases(kx, x0[s], cos_x, sin_x, cx, sx)
-        phases(ky, y0[s], cos_y, sin_y, cy, sy)
-        for b in range(flux.shape[1]):
-            sum_modes(even, odd, psf[b], flux[s, b], cx, sx, cy, sy, real, imag, out[s, b])
+    ny, nx = image.shape
+    for i in range(even.shape[0]):
+        for p in range(ny):
+            real[p] = 0.0
+            imag[p] = 0.0
+        for j in range(0, even.shape[1], 2):
+            e0, e1, o0, o1 = even[i, j], even[i, j + 1], odd[i, j], odd[i, j + 1]
+            cr0, cr1 = e0 * psf[0, i, j] + o0 * psf[2, i, j], e1 * psf[0, i, j + 1] + o1 * psf[2, i, j + 1]
+            ci0, ci1 = e0 * psf[1, i, j] + o0 * psf[3, i, j], e1 * psf[1, i, j + 1] + o1 * psf[3, i, j + 1]
+            sr0, sr1 = e0 * psf[2, i, j] + o0 * psf[0, i, j], e1 * psf[2, i, j + 1] + o1 * psf[0, i, j + 1]
+            si0, si1 = e0 * psf[3, i, j] + o0 * psf[1, i, j], e1 * psf[3, i, j + 1] + o1 * psf[1, i, j + 1]
+            for p in range(ny):
+                c0, c1, s0, s1 = cos_y[j, p], cos_y[j + 1, p], sin_y[j, p], sin_y[j + 1, p]
+                real[p] += cr0 * c0 - si0 * s0 + cr1 * c1 - si1 * s1
+                imag[p] += ci0 * c0 + sr0 * s0 + ci1 * c1 + sr1 * s1
+        weight = flux if i == 0 else 2.0 * flux
+        for p in range(ny):
+            re = weight * real[p]
+            im = weight * imag[p]
+            for q in range(nx):
+                image[p, q] += re * cos_x[i, q] - im * sin_x[i, q]
 
 
-add_profiles_serial, add_profiles_parallel = compile_pair(_add_profiles)
+def _adder(sum_band):
+    """(serial, parallel) loops over samples and bands, each band added by `sum_band`."""
+
+    def add_profiles(table, position, shape, flux, x0, y0, kx, ky, psf, cos_x, sin_x, cos_y, sin_y, out):
+        """Add one profile per sample to out (S, B, ny, nx).
+
+        table (rows, nodes); position (S,) fractional table row; shape (S, 4) the matrix M (r = M r0) row by row; flux
+        (S, B); x0, y0 (S,); kx (Kx,), ky (Ky,) from 0, Ky a multiple of 4; psf (B, ...) as `sum_band` takes it;
+        cos_x.. (Kx, nx), cos_y.. (Ky, ny).
+        """
+        for s in prange(flux.shape[0]):
+            row = np.empty(table.shape[1])
+            even = np.empty((kx.shape[0], ky.shape[0]))
+            odd = np.empty((kx.shape[0], ky.shape[0]))
+            cx = np.empty_like(cos_x)
+            sx = np.empty_like(sin_x)
+            cy = np.empty_like(cos_y)
+            sy = np.empty_like(sin_y)
+            real = np.empty(out.shape[2])
+            imag = np.empty(out.shape[2])
+            table_row(table, position[s], row)
+            profile_modes(row, shape[s, 0], shape[s, 1], shape[s, 2], shape[s, 3], kx, ky, even, odd)
+            phases(kx, x0[s], cos_x, sin_x, cx, sx)
+            phases(ky, y0[s], cos_y, sin_y, cy, sy)
+            for b in range(flux.shape[1]):
+                sum_band(even, odd, psf[b], flux[s, b], cx, sx, cy, sy, real, imag, out[s, b])
+
+    return compile_pair(add_profiles)
+
+
+add_profiles_serial, add_profiles_parallel = _adder(sum_modes)
+add_skew_profiles_serial, add_skew_profiles_parallel = _adder(sum_skew_modes)

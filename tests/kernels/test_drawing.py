@@ -41,6 +41,31 @@ def test_profiles(pair):
             assert np.allclose(out[s, b], one, atol=1e-10)
 
 
+@pytest.mark.parametrize("pair", ["serial", "parallel"])
+def test_profiles_under_a_psf_of_any_shape(pair):
+    case, axis = fourier_case()
+    table, position, shape, flux, x0, y0, kx, ky = case[:8]
+    above, below = RNG.normal(0, 1, (2, 2, 4, 4)) + 1j * RNG.normal(0, 1, (2, 2, 4, 4))
+    below[..., 0] = above[..., 0]  # ky = 0
+    parts = [f((above + sign * below) / 2) for sign in (1, -1) for f in (np.real, np.imag)]
+    out = np.zeros((2, 2, SIZE, SIZE))
+    getattr(light, f"add_skew_profiles_{pair}")(*case[:8], np.stack(parts, axis=1), *case[9:], out)
+    for s in range(2):
+        for b in range(2):
+            rest = (shape[s].reshape(2, 2), flux[s, b], x0[s], y0[s], kx, ky, above[b], axis, below[b])
+            assert np.allclose(out[s, b], naive.fourier_image(table, position[s], *rest), atol=1e-10)
+
+
+def test_a_real_even_psf_is_a_psf_of_any_shape():
+    case, _ = fourier_case()
+    even, any_shape = np.zeros((2, 2, SIZE, SIZE)), np.zeros((2, 2, SIZE, SIZE))
+    light.add_profiles_serial(*case, even)
+    parts = np.zeros((2, 4, 4, 4))
+    parts[:, 0] = case[8]
+    light.add_skew_profiles_serial(*case[:8], parts, *case[9:], any_shape)
+    assert np.allclose(even, any_shape, atol=1e-12)
+
+
 def test_profiles_add_to_what_is_there():
     case, _ = fourier_case()
     fresh, full = np.zeros((2, 2, SIZE, SIZE)), np.ones((2, 2, SIZE, SIZE))

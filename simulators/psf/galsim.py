@@ -1,0 +1,118 @@
+"""PSF given as a GalSim object."""
+
+from __future__ import annotations
+
+import functools
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from simulators.psf.base import PSF, Array, core_width, radius_holding, ring_mean
+from simulators.psf.pixel import PixelPSF
+
+__all__ = ["GalSimPSF"]
+
+
+@dataclass(frozen=True, repr=False)
+class GalSimPSF(PSF):
+    """Any GalSim surface brightness profile as a PSF, its flux set to one.
+
+    Its Fourier transform is GalSim's `kValue`. Its brightness is GalSim's `xValue`, or for objects without one
+    (convolutions) an image that GalSim draws four times finer than their Nyquist scale.
+
+    Parameters
+    ----------
+    profile_object : galsim.GSObject
+        In arcsec, without the pixel response; of any shape and centre. Its `gsparams` bound its accuracy.
+
+    Raises
+    ------
+    ValueError
+        For anything else, or an object whose flux is not positive.
+    """
+
+    profile_object: Any
+    fwhm: float = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        import galsim
+
+        given = self.profile_object
+        if not isinstance(given, galsim.GSObject):
+            raise ValueError(f"GalSimPSF profile_object = {given!r} is not a galsim.GSObject")
+        if not 0.0 < given.flux < math.inf:
+            raise ValueError(f"GalSimPSF flux = {given.flux:g} is outside (0, inf]")
+        object.__setattr__(self, "profile_object", given.withFlux(1.0))
+        object.__setattr__(self, "fwhm", self._width())
+
+    def __repr__(self) -> str:
+        return f"GalSimPSF({type(self.profile_object).__name__}, fwhm={self.fwhm:.4g})"
+
+    def _width(self) -> float:
+        """Full width of an axisymmetric object, else that of the circle with the area above half the maximum."""
+        width = float(self.profile_object.calculateFWHM())
+        if self.circular:
+            return width
+        centre = self.profile_object.centroid
+        return core_width(self.brightness, centre.x, centre.y, 2.0 * width, 60)
+
+    @property
+    def circular(self) -> bool:
+        """See `PSF.circular`."""
+        return bool(self.profile_object.is_axisymmetric)
+
+    def _along_x(self, function: Any, radius: ArrayLike) -> Array:
+        r = np.asarray(radius, dtype=np.float64)
+        return np.array([function(value, 0.0).real for value in r.ravel()]).reshape(r.shape)
+
+    def profile(self, radius: ArrayLike) -> Array:
+        """See `PSF.profile`: along x, or the mean over rings about the origin."""
+        if self.circular and self.profile_object.is_analytic_x:
+            return self._along_x(self.profile_object.xValue, radius)
+        return ring_mean(self.brightness, radius, 32)
+
+    def transform(self, k: ArrayLike) -> Array:
+        """See `PSF.transform`: along x, or the mean over rings about the origin."""
+        if self.circular:
+            return self._along_x(self.profile_object.kValue, k)
+        return ring_mean(self.spectrum, k, 32)
+
+    @functools.cached_property
+    def _drawn(self) -> tuple[PixelPSF, float]:
+        """The object as GalSim draws it, and the light in that image."""
+        fine = self.profile_object.withGSParams(folding_threshold=1e-3)
+        scale = fine.nyquist_scale / 4.0
+        side = min(2 * (fine.getGoodImageSize(scale) // 2) + 1, 4095)
+        image = fine.drawImage(nx=side, ny=side, scale=scale, method="no_pixel", dtype=float).array
+        return PixelPSF(image, scale), float(image.sum())
+
+    def brightness(self, x: ArrayLike, y: ArrayLike) -> Array:
+        """See `PSF.brightness`."""
+        if not self.profile_object.is_analytic_x:
+            drawn, light = self._drawn
+            return drawn.brightness(x, y) * light
+        px, py = np.broadcast_arrays(np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64))
+        values = [self.profile_object.xValue(a, b) for a, b in zip(px.flat, py.flat, strict=True)]
+        return np.array(values, dtype=np.float64).reshape(px.shape)
+
+    def spectrum(self, kx: ArrayLike, ky: ArrayLike) -> NDArray[np.complex128]:
+        """See `PSF.spectrum`."""
+        px, py = np.broadcast_arrays(np.asarray(kx, dtype=np.float64), np.asarray(ky, dtype=np.float64))
+        values = [self.profile_object.kValue(a, b) for a, b in zip(px.flat, py.flat, strict=True)]
+        return np.array(values, dtype=np.complex128).reshape(px.shape)
+
+    @functools.cached_property
+    def _growth(self) -> tuple[Array, Array]:
+        """Radii out to 100 FWHM, and the light within."""
+        from scipy.integrate import cumulative_simpson
+
+        r = self.fwhm * np.concatenate([np.linspace(0.0, 3.0, 121), np.geomspace(3.05, 100.0, 180)])
+        light = cumulative_simpson(2.0 * math.pi * r * self.profile(r), x=r, initial=0.0)
+        return r, np.maximum.accumulate(light)
+
+    def radius_of(self, fraction: float) -> float:
+        """See `PSF.radius_of`: about the origin, 100 FWHM at most."""
+        return radius_holding(fraction, *self._growth)

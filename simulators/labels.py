@@ -58,6 +58,7 @@ LABELS: dict[str, Label] = {
         for owner, title in (("light", "lens light"), ("source", "source"), ("neighbour", "neighbour"))
         for name, label in _PER_LIGHT.items()
     },
+    "psf_index": Label("", "entry of the PSF library", 0.0, 1e9),
 }
 
 

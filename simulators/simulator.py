@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 import catalogs
 from catalogs.checks import one_of, within
+from simulators._psf_choice import check_psfs, draw_psfs, each_psf, psf_labels, psfs_of
 from simulators._tangents import differences
 from simulators.grid import PixelGrid
 from simulators.labels import check_labels
@@ -20,7 +21,7 @@ from simulators.neighbours import NEIGHBOUR_LABELS, add_neighbours, draw_neighbo
 from simulators.noise import add_noise
 from simulators.pixel_labels import component_images, pixel_labels
 from simulators.population import PopulationLike, draw_labels, resolve
-from simulators.psf import PSF, psf_of
+from simulators.psf import PSF, PSFLibrary
 from simulators.samples import PIXEL_LABELS, LabelShapes, labels_of, sample_ids_of, samples, tangent_array
 from simulators.selection import Expected, Selection, SelectLike, drawers_of, selected, selection_of
 
@@ -49,8 +50,8 @@ class Simulator(ABC):
         Where labels come from; later entries override the labels of earlier ones. The simulator's own default is
         always underneath. A function ``f(seed, sample_ids, survey)`` returns a mapping of labels to arrays (sample
         [, component][, band]), each row a function of the seed and its sample id alone (`simulators.streams`).
-    psf : PSF or sequence of PSF, optional
-        Overrides the survey's PSF, for all bands or one per band.
+    psf : PSF, sequence of PSF or PSFLibrary, optional
+        Overrides the survey's PSF, for all bands or one per band; from a library, one for each sample (``psf_index``).
     pixel_scale : float, optional
         Overrides the survey's pixel scale [arcsec].
     accuracy : {"default", "fast", "high"}
@@ -73,7 +74,7 @@ class Simulator(ABC):
     bands: Iterable[str] | None = None
     size: int = 64
     population: PopulationLike = ()
-    psf: PSF | tuple[PSF, ...] | None = None
+    psf: PSF | tuple[PSF, ...] | PSFLibrary | None = None
     pixel_scale: float | None = None
     accuracy: str = "default"
     neighbours: float = 0.0
@@ -97,14 +98,11 @@ class Simulator(ABC):
         survey = survey if self.bands is None else survey.select(self.bands)
         if self.pixel_scale is not None:
             survey = dataclasses.replace(survey, pixel_scale=self.pixel_scale)
-        given = self.psf if self.psf is not None else tuple(psf_of(band) for band in survey.bands)
-        psfs = (given,) * len(survey.bands) if isinstance(given, PSF) else tuple(given)
-        if len(psfs) != len(survey.bands):
-            raise ValueError(f"psf has {len(psfs)} entries for {len(survey.bands)} bands: give one, or one per band")
         one_of("accuracy", self.accuracy, ACCURACY)
         within("neighbours", self.neighbours, 0.0, 1e3, "per square arcsec")
         populations = {name: resolve(getattr(self, name)) for name in ("population", "neighbour_population")}
-        made = {"survey": survey, "bands": survey.band_names, "psf": psfs, "select": selection_of(self.select)}
+        made = {"survey": survey, "bands": survey.band_names, "select": selection_of(self.select)}
+        made["psf"] = psfs_of(self.psf, survey)
         for name, value in {**made, **populations}.items():
             object.__setattr__(self, name, value)
         PixelGrid(self.size, survey.pixel_scale)
@@ -153,7 +151,8 @@ class Simulator(ABC):
     def _drawn(self, seed: int, ids: NDArray[np.int64], tag: str) -> dict[str, Array]:
         """Labels of the objects themselves."""
         names = (self.labels, seed, ids, tag, self.extras)
-        return draw_labels(self.default_population, self.population, self._survey, *names)
+        labels = draw_labels(self.default_population, self.population, self._survey, *names)
+        return labels | draw_psfs(self.psf, seed, ids, tag)
 
     def _shown(self, labels: dict[str, Array], ids: NDArray[np.int64]) -> tuple[xr.Dataset, Expected]:
         """What cuts judge by."""
@@ -188,6 +187,7 @@ class Simulator(ABC):
         planes["image"] = planes["image"].astype(np.float32)
         return self._dataset(values, sample_ids_of(truth, len(planes["image"])), truth, planes)
 
+    @each_psf
     def _labelled(self, labels: dict[str, Array]) -> dict[str, NDArray[Any]]:
         """The expected image and the planes of pixel labels."""
         images = component_images(self.parts, self.component_labels, labels, self._part)
@@ -240,8 +240,9 @@ class Simulator(ABC):
     def _checked(self, truth: xr.Dataset | Mapping[str, ArrayLike]) -> dict[str, Array]:
         owner = type(self).__name__
         names = self.labels + tuple(name for name in self.extras if name in truth)
-        names += NEIGHBOUR_LABELS if NEIGHBOUR_LABELS[0] in truth else ()
-        return check_labels(dict(labels_of(truth, names, self._shapes, owner)), names, owner)
+        names += (NEIGHBOUR_LABELS if NEIGHBOUR_LABELS[0] in truth else ()) + psf_labels(self.psf)
+        labels = check_labels(dict(labels_of(truth, names, self._shapes, owner)), names, owner)
+        return check_psfs(self.psf, labels, owner)
 
     @property
     def _shapes(self) -> LabelShapes:
@@ -260,6 +261,7 @@ class Simulator(ABC):
         attrs |= {"simulator": type(self).__name__} | ({} if seed is None else {"seed": seed})
         return samples(labels, self._shapes, ids, self._survey, planes or {}, attrs)
 
+    @each_psf
     def _expected(self, labels: dict[str, Array], label: str | None = None) -> Array:
         """Expected images, shape (S, B, size, size) float64, of checked labels: all parts, or those that `label`
         moves.
@@ -273,14 +275,16 @@ class Simulator(ABC):
         return out
 
     def _dark(self, labels: dict[str, Array]) -> Array:
-        return np.zeros((len(labels[self.labels[0]]), len(self._psfs), self.size, self.size))
+        return np.zeros((len(labels[self.labels[0]]), len(self._survey.bands), self.size, self.size))
 
+    @each_psf
     def _part(self, part: str, labels: dict[str, Array]) -> Array:
         """Expected image of one part alone."""
         out = self._dark(labels)
         self._draw(part, labels, out)
         return out
 
+    @each_psf
     def _around(self, labels: dict[str, Array]) -> Array:
         """Expected image of the neighbours alone."""
         out = self._dark(labels)

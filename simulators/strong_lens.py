@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from simulators._psf_choice import each_psf
 from simulators.deflectors import EPL, ExternalShear
 from simulators.drawing import draw_lensed, draw_sersic
 from simulators.light import Sersic
@@ -81,6 +82,7 @@ class StrongLens(Simulator):
     def _drawers(self, labels: dict[str, Array]) -> dict[str, Callable[[Expected], Array]]:
         return super()._drawers(labels) | {"unlensed": lambda _: self._unlensed(labels)}
 
+    @each_psf
     def _unlensed(self, labels: dict[str, Array]) -> Array:
         """The sources as they would look without the lens."""
         out = self._dark(labels)

@@ -9,6 +9,7 @@ from astrogan.dataset import validate_samples
 from catalogs import Band, Survey
 from simulators import LABELS, StrongLens, WeakLens
 from simulators._kernels._jit import JIT_ENABLED, set_threads
+from simulators.psf import Gaussian, Moffat, PSFLibrary
 from simulators.selection import MinMagnification
 from simulators.simulator import Simulator
 from simulators.testing import check_batches, check_contents, check_seeds
@@ -23,11 +24,13 @@ SURVEY = Survey(
     ),
 )
 SHARED = dataclasses.replace(SURVEY, band_correlation=((1.0, 0.7), (0.7, 1.0)))
+SEEING = PSFLibrary([(Gaussian(0.8), Moffat(0.7, 3.0)), Gaussian(0.9), Moffat(0.75, 4.0)])
 SIMULATORS = {
     "weak, bands sharing noise": WeakLens(survey=SHARED, size=24),
     "weak": WeakLens(survey=SURVEY, size=24),
     "weak, one band": WeakLens(survey="lsst", bands="i", size=24),
     "weak with neighbours": WeakLens(survey=SURVEY, size=24, neighbours=0.2),
+    "weak, PSF by sample": WeakLens(survey=SURVEY, size=24, psf=SEEING, neighbours=0.1),
     "strong": StrongLens(survey=SURVEY, size=24, accuracy="fast"),
     "strong with neighbours": StrongLens(survey=SURVEY, size=24, accuracy="fast", neighbours=0.05),
     "strong, selected": StrongLens(survey=SURVEY, size=24, accuracy="fast", select=MinMagnification(3.0)),

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalogs.checks import one_of
+from simulators._boxes import choose_boxes, folded
 from simulators._kernels import light as kernels
 from simulators._kernels import rays
 from simulators._kernels._jit import run
@@ -23,7 +24,6 @@ from simulators.psf.base import band_limit
 __all__ = ["ACCURACY", "Accuracy", "draw_lensed", "draw_sersic"]
 
 Array = NDArray[np.float64]
-BOXES = (2, 3, 4, 6, 8)
 
 
 @dataclass(frozen=True)
@@ -31,14 +31,14 @@ class Accuracy:
     """Numerical settings behind one value of ``accuracy``; errors are in units of the brightest pixel."""
 
     cutoff: float  # modes are dropped where the PSF's transform falls below
-    folding: float  # brightness allowed to fold back from the periodic box
+    folding: float  # brightness allowed to fold back from the periodic box, before its mean is taken off
     oversample: int  # rays per pixel and axis
     rank: float  # singular values of the PSF dropped below
 
 
 ACCURACY = {
     "fast": Accuracy(cutoff=1e-3, folding=1e-3, oversample=2, rank=1e-3),
-    "default": Accuracy(cutoff=1e-4, folding=1e-5, oversample=4, rank=1e-4),
+    "default": Accuracy(cutoff=1e-4, folding=3e-5, oversample=4, rank=1e-4),
     "high": Accuracy(cutoff=1e-8, folding=1e-7, oversample=12, rank=1e-7),
 }
 
@@ -78,31 +78,6 @@ def _skew_modes(psf: PSF, kx: NDArray[Any], ky: NDArray[Any]) -> Array:
     return np.stack([total.real, total.imag, difference.real, difference.imag])
 
 
-@functools.lru_cache(maxsize=128)
-def _wings(psfs: tuple[PSF, ...]) -> tuple[Array, Array]:
-    """Radii [arcsec], and the most that any of the PSFs reaches there or farther out [1/arcsec^2]."""
-    radius = np.geomspace(0.2 * min(psf.fwhm for psf in psfs), 2e3 * max(psf.fwhm for psf in psfs), 400)
-    highest = np.max([np.abs(psf.profile(radius)) for psf in psfs], axis=0)
-    return np.log(radius), np.maximum.accumulate(highest[::-1])[::-1]
-
-
-def _boxes(light: Sersic, grid: PixelGrid, psfs: tuple[PSF, ...], accuracy: Accuracy) -> NDArray[np.int64]:
-    """Smallest box of each object whose four nearest replicas stay below the folding error at the stamp's edge."""
-    axis = np.linalg.norm(light.matrix(), ord=2, axis=(1, 2))
-    core = (0.4 * min(psf.fwhm for psf in psfs)) ** 2 + (0.5 * np.asarray(light.radius)) ** 2
-    peak = 1.0 / (2.0 * math.pi * np.maximum(core, grid.scale**2 / 6.0))
-    half = 0.5 * grid.size * grid.scale
-    offset = np.maximum(np.abs(np.asarray(light.x)), np.abs(np.asarray(light.y)))
-    rows = light.packed()
-    chosen = np.full(len(light), BOXES[-1])
-    for box in BOXES[-2::-1]:
-        distance = np.maximum(2.0 * box * half - half - offset, half)
-        brightness = rows[:, 8] * np.exp(-rows[:, 7] * (distance / axis) ** (2.0 * rows[:, 6]))
-        brightness += np.interp(np.log(distance), *_wings(psfs))
-        chosen[4.0 * brightness <= accuracy.folding * peak] = box
-    return chosen
-
-
 def draw_sersic(light: Sersic, flux: Array, grid: PixelGrid, psfs: tuple[PSF, ...], accuracy: str, out: Array) -> None:
     """Add PSF-convolved, pixel-integrated Sersic profiles to `out`.
 
@@ -120,7 +95,7 @@ def draw_sersic(light: Sersic, flux: Array, grid: PixelGrid, psfs: tuple[PSF, ..
     """
     settings = ACCURACY[one_of("accuracy", accuracy, ACCURACY)]
     table = sersic_table()
-    boxes = _boxes(light, grid, psfs, settings)
+    boxes = choose_boxes(light, grid, psfs, settings.folding)
     if all(psf.circular for psf in psfs):
         pair = (kernels.add_profiles_serial, kernels.add_profiles_parallel)
     else:
@@ -133,7 +108,8 @@ def draw_sersic(light: Sersic, flux: Array, grid: PixelGrid, psfs: tuple[PSF, ..
         image = np.zeros((len(these), *out.shape[1:]))
         objects = (position[these], shape[these], np.ascontiguousarray(flux[these]), x[these], y[these])
         run(pair, len(these), table, *objects, modes.kx, modes.ky, modes.psf, *modes.waves, image)
-        out[these] += image
+        background = folded(light, grid, psfs, int(box))[these] * flux[these] * grid.scale**2
+        out[these] += image - background[:, :, None, None]
 
 
 @functools.lru_cache(maxsize=32)

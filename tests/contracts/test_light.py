@@ -5,6 +5,7 @@ import pytest
 
 from simulators import Gaussian, Moffat, PixelGrid, Sersic
 from simulators.drawing import draw_sersic
+from simulators.psf import Airy
 
 PROFILES = {
     "exponential": dict(n=1.0),
@@ -32,6 +33,15 @@ def draw(profile, psf=PSF, grid=GRID, accuracy="default"):
 def test_all_light_arrives(profile):
     image = draw(profile, Gaussian(0.7), PixelGrid(512, 0.2))
     assert image.sum() == pytest.approx(1000.0, rel=1e-4 if profile["n"] < 3 else 1e-2)
+
+
+@pytest.mark.parametrize("psf", [PSF, Airy(0.4, 0.3), Moffat(0.7, 2.08)], ids=str)
+def test_no_light_folds_back(profile, psf):
+    """A stamp is the middle of a larger one, to the last part in 3e-4 of its light."""
+    small, large = (draw(profile, psf, PixelGrid(size, 0.2)) for size in (48, 240))
+    middle = large[96:144, 96:144]
+    assert np.abs(small - middle).max() < 5e-5 * middle.max()
+    assert small.sum() == pytest.approx(middle.sum(), rel=3e-4)
 
 
 def test_half_light_radius(profile):

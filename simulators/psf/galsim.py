@@ -99,10 +99,26 @@ class GalSimPSF(PSF):
         return np.array(values, dtype=np.float64).reshape(px.shape)
 
     def spectrum(self, kx: ArrayLike, ky: ArrayLike) -> NDArray[np.complex128]:
-        """See `PSF.spectrum`."""
-        px, py = np.broadcast_arrays(np.asarray(kx, dtype=np.float64), np.asarray(ky, dtype=np.float64))
+        """See `PSF.spectrum`; on an open grid of whole steps GalSim draws it at once."""
+        px, py = np.asarray(kx, dtype=np.float64), np.asarray(ky, dtype=np.float64)
+        if px.ndim == py.ndim == 2 and px.shape[1] == py.shape[0] == 1 and px.size > 1 and px[1, 0] != px[0, 0]:
+            step = abs(float(px[1, 0] - px[0, 0]))
+            i, j = np.rint(px.ravel() / step).astype(np.int64), np.rint(py.ravel() / step).astype(np.int64)
+            whole = np.allclose(i * step, px.ravel(), rtol=1e-12) and np.allclose(j * step, py.ravel(), rtol=1e-12)
+            if whole and np.ptp(i) < i.size and np.ptp(j) < j.size:
+                return self._drawn_spectrum(i, j, step)
+        px, py = np.broadcast_arrays(px, py)
         values = [self.profile_object.kValue(a, b) for a, b in zip(px.flat, py.flat, strict=True)]
         return np.array(values, dtype=np.complex128).reshape(px.shape)
+
+    def _drawn_spectrum(self, i: NDArray[np.int64], j: NDArray[np.int64], step: float) -> NDArray[np.complex128]:
+        """Spectrum at the wave vectors (i, j) `step`, shape (i.size, j.size)."""
+        import galsim
+
+        bounds = galsim.BoundsI(int(i.min()), int(i.max()), int(j.min()), int(j.max()))
+        image = galsim.ImageCD(bounds, scale=step)
+        self.profile_object.drawKImage(image=image, recenter=False)
+        return np.asarray(image.array[(j - j.min())[None, :], (i - i.min())[:, None]])
 
     @functools.cached_property
     def _growth(self) -> tuple[Array, Array]:

@@ -57,6 +57,8 @@ def test_points_are_taken_in_any_shape(psf):
     kx, ky = np.array([0.5, 1.0, 2.0]), np.array([-1.0, 3.0])
     grid = psf.spectrum(kx[:, None], ky[None, :])
     assert np.allclose(grid, psf.spectrum(*np.meshgrid(kx, ky, indexing="ij")), atol=1e-13)
+    steps = psf.spectrum(0.5 * np.arange(4)[:, None], -0.5 * np.arange(3)[None, :])
+    assert steps == pytest.approx(psf.spectrum(*np.mgrid[0:2:0.5, 0:-1.5:-0.5]), abs=1e-5)
     assert grid[2, 1] == pytest.approx(psf.spectrum(2.0, 3.0), abs=1e-13)
     assert psf.brightness(kx[:, None], ky[None, :]).shape == (3, 2)
 

@@ -105,6 +105,17 @@ def test_any_supersampling_is_the_psf_that_was_sampled(side, scale):
     assert np.abs(sampled - exact).max() < 1e-3 * exact.max()
 
 
+@pytest.mark.parametrize("scale", [0.2, 0.05])
+def test_the_pixel_response_can_be_taken_out(scale):
+    """As the docstring of PixelPSF says: an effective PSF, sampled at the pixels or finer."""
+    pixel = galsim.Pixel(0.2)
+    effective = pixels(galsim.Convolve(galsim.Gaussian(fwhm=0.6), pixel), round(6 / scale) + 1, scale)
+    array = galsim.InterpolatedImage(galsim.Image(effective), scale=scale)
+    psf = GalSimPSF(galsim.Convolve(array, galsim.Deconvolve(pixel)))
+    exact = weak(Gaussian(0.6))
+    assert np.abs(weak(psf) - exact).max() < 2e-3 * exact.max()
+
+
 def test_a_coarse_array_is_interpolated_as_galsim_does():
     rng = np.random.Generator(np.random.PCG64(1))
     image = rng.uniform(0, 1, (9, 12))

@@ -95,7 +95,8 @@ def draw_sersic(light: Sersic, flux: Array, grid: PixelGrid, psfs: tuple[PSF, ..
     """
     settings = ACCURACY[one_of("accuracy", accuracy, ACCURACY)]
     table = sersic_table()
-    boxes = choose_boxes(light, grid, psfs, settings.folding)
+    rows = light.packed()
+    boxes = choose_boxes(light, rows, grid, psfs, settings.folding)
     if all(psf.circular for psf in psfs):
         pair = (kernels.add_profiles_serial, kernels.add_profiles_parallel)
     else:
@@ -108,7 +109,7 @@ def draw_sersic(light: Sersic, flux: Array, grid: PixelGrid, psfs: tuple[PSF, ..
         image = np.zeros((len(these), *out.shape[1:]))
         objects = (position[these], shape[these], np.ascontiguousarray(flux[these]), x[these], y[these])
         run(pair, len(these), table, *objects, modes.kx, modes.ky, modes.psf, *modes.waves, image)
-        background = folded(light, grid, psfs, int(box))[these] * flux[these] * grid.scale**2
+        background = folded(rows[these], grid, psfs, int(box)) * flux[these] * grid.scale**2
         out[these] += image - background[:, :, None, None]
 
 

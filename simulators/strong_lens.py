@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulators.deflectors import EPL, ExternalShear
-from simulators.drawing import draw_lensed, draw_sersic
+from simulators.drawing import draw_sersic
 from simulators.light import Sersic
+from simulators.raytracing import draw_lensed
 from simulators.selection import Expected
 from simulators.simulator import Simulator
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from simulators import EPL, ExternalShear, Gaussian, PixelGrid, Sersic
-from simulators.drawing import draw_lensed
+from simulators.raytracing import draw_lensed
 
 lenstronomy = pytest.importorskip("lenstronomy", reason="needs lenstronomy, in the dev extra")
 pytestmark = pytest.mark.reference

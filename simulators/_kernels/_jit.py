@@ -25,6 +25,7 @@ __all__ = [
     "prange",
     "run",
     "set_threads",
+    "step_kernel",
 ]
 
 JIT_ENABLED = not numba.config.DISABLE_JIT
@@ -60,6 +61,13 @@ def fast_kernel(function: Callable) -> Callable:
 def fast_inline_kernel(function: Callable) -> Callable:
     """Compile a scalar formula as `fast_kernel`, always inlined."""
     return _compile(function, {**_FAST, "forceinline": True})
+
+
+def step_kernel(function: Callable) -> Callable:
+    """Compile as `fast_kernel`, but within each caller: for steps that only call other kernels, which would else be
+    optimised once more.
+    """
+    return _compile(function, {**_FAST, "inline": "always"})
 
 
 def compile_pair(function: Callable, *, fast: bool = False) -> tuple[Callable, Callable]:

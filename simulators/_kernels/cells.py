@@ -59,44 +59,59 @@ def rough_row(total, i, row):
 
 
 @fast_kernel
+def clear(plane):
+    for i in range(plane.shape[0]):
+        row = plane[i]
+        for j in range(row.shape[0]):
+            row[j] = _0
+
+
+@fast_kernel
 def rough_cells(total, rough):
     """rough (M, M) = roughness of all cells of `total`, 0 for the two rows and columns at each edge."""
-    side = total.shape[0]
-    for i in range(side):
-        for j in range(side):
-            rough[i, j] = _0
-    for i in range(2, side - 2):
+    clear(rough)
+    for i in range(2, rough.shape[0] - 2):
         rough_row(total, i, rough[i])
 
 
 @fast_kernel
-def largest_around(rough, i, row):
-    """row = largest roughness of each cell of row i and its four neighbours: where roughness changes sign it says
-    nothing."""
+def largest_row(rough, i, row):
+    """row = largest roughness of each inner cell of row i and its four neighbours."""
     before, c, after = rough[i - 1, 1:], rough[i, 1:], rough[i + 1, 1:]
     p, q, out = rough[i], rough[i, 2:], row[1:]
     for j in range(row.shape[0] - 2):
         out[j] = max(max(max(before[j], after[j]), max(p[j], q[j])), c[j])
 
 
+@fast_kernel
+def largest_around(rough, out):
+    """out (M, M) = largest roughness of each cell and its four neighbours: where roughness changes sign it says
+    nothing; 0 at the edges."""
+    clear(out)
+    for i in range(2, rough.shape[0] - 2):
+        largest_row(rough, i, out[i])
+
+
 @fast_inline_kernel
 def nearness(u, v, ux, uy, vx, vy):
     """1 where the origin of (u, v) is in or next to a cell with centre u, v and half extents ux + uy, vx + vy; 0
     beyond."""
-    du = abs(ux) + abs(uy) + _TINY
-    dv = abs(vx) + abs(vy) + _TINY
-    far = max(abs(u) / du, abs(v) / dv)
-    return max(min(_NEAR - far, _1), _0)
+    across = abs(u) / (abs(ux) + abs(uy) + _TINY)
+    along = abs(v) / (abs(vx) + abs(vy) + _TINY)
+    near = _NEAR - (across if across > along else along)  # no min and max: loops over them do not vectorise
+    near = near if near < _1 else _1
+    return near if near > _0 else _0
 
 
 @fast_kernel
 def centre_row(bx, by, i, source, height, row):
     """Add `height` to row where a cell of row i sees the centre of `source`."""
     x0, y0, i00, i01, i10, i11 = source[0], source[1], source[2], source[3], source[4], source[5]
-    for j in range(2, row.shape[0] - 2):
-        xx, xy = _QUARTER * (bx[i + 1, j] - bx[i - 1, j]), _QUARTER * (bx[i, j + 1] - bx[i, j - 1])
-        yx, yy = _QUARTER * (by[i + 1, j] - by[i - 1, j]), _QUARTER * (by[i, j + 1] - by[i, j - 1])
-        dx, dy = bx[i, j] - x0, by[i, j] - y0
+    left_x, x, right_x, left_y, y, right_y = bx[i - 1], bx[i], bx[i + 1], by[i - 1], by[i], by[i + 1]
+    for j in range(1, row.shape[0] - 1):
+        xx, xy = _QUARTER * (right_x[j] - left_x[j]), _QUARTER * (x[j + 1] - x[j - 1])
+        yx, yy = _QUARTER * (right_y[j] - left_y[j]), _QUARTER * (y[j + 1] - y[j - 1])
+        dx, dy = x[j] - x0, y[j] - y0
         u, v = i00 * dx + i01 * dy, i10 * dx + i11 * dy
         ux, uy = i00 * xx + i01 * yx, i00 * xy + i01 * yy
         vx, vy = i10 * xx + i11 * yx, i10 * xy + i11 * yy
@@ -104,16 +119,22 @@ def centre_row(bx, by, i, source, height, row):
 
 
 @fast_kernel
-def find_cells(rough, bx, by, sources, heights, limit, row, cells, share):
-    """Cells rougher than `limit` or upon a source's centre: their numbers and, from 0 to 1, how much they are beyond
-    it; returns how many."""
-    side = rough.shape[0]
+def see_centres(bx, by, sources, heights, limit, error):
+    """Add heights (C,) beyond `limit` to error (M, M) where cells see the centres of the sources."""
+    for k in range(sources.shape[0]):
+        if heights[k] > limit:
+            for i in range(2, error.shape[0] - 2):
+                centre_row(bx, by, i, sources[k], heights[k], error[i])
+
+
+@fast_kernel
+def find_cells(error, limit, cells, share):
+    """Cells whose error is beyond `limit`, but for two rows and columns at each edge: their numbers and, from 0 to 1,
+    how much they are beyond it; returns how many."""
+    side = error.shape[0]
     count = 0
     for i in range(2, side - 2):
-        largest_around(rough, i, row)
-        for k in range(sources.shape[0]):
-            if heights[k] > limit:
-                centre_row(bx, by, i, sources[k], heights[k], row)
+        row = error[i]
         for j in range(2, side - 2):
             if row[j] > limit:
                 cells[count] = i * side + j

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from simulators._kernels import cells, convolving, refining
-from simulators._kernels._jit import compile_pair, fast_kernel, prange
+from simulators._kernels._jit import compile_pair, fast_kernel, prange, step_kernel
 from simulators._kernels.tracing import BLOCK, SCRATCH, brightness, trace
 
 SHARE = 8  # samples that share one workspace
@@ -96,7 +96,7 @@ def workspace(fine, points, sources, pixels):
     )
 
 
-@fast_kernel
+@step_kernel
 def split_cells(plan, sources, weights, work):
     """After the coarse rays: fine planes by interpolation, and rays for what is rough.
 
@@ -112,14 +112,15 @@ def split_cells(plan, sources, weights, work):
         heights[k] = weights[k] * min(sources[k, 8], plan.limits[2])
         cells.interpolate(work.coarse[k, : side * side].reshape(shape), work.row, work.planes[k])
     limit = max(peak * plan.limits[0], np.float32(1e-30))
-    row = work.row[:side]
     cells.rough_cells(work.total, work.rough)
-    split = cells.find_cells(work.rough, bx, by, sources, heights, limit, row, work.cells, work.share)
+    cells.largest_around(work.rough, work.total)
+    cells.see_centres(bx, by, sources, heights, limit, work.total)
+    split = cells.find_cells(work.total, limit, work.cells, work.share)
     rays = cells.quarter_points(plan.axis, work.cells, split, work.x, work.y)
     return split, rays, max(peak * plan.limits[1], np.float32(1e-30))
 
 
-@fast_kernel
+@step_kernel
 def choose_cells(plan, sources, weights, split, rays, limit, work):
     """After the rays of `split_cells`: brightness of the split cells; returns how many refinements there are."""
     brightness(work.u, work.v, rays, sources, work.seen)
@@ -133,7 +134,7 @@ def choose_cells(plan, sources, weights, split, rays, limit, work):
     return count
 
 
-@fast_kernel
+@step_kernel
 def next_rays(plan, start, stop, work):
     """Rays for the refinements from `start` on; returns (next refinement, rays)."""
     room = min(ROOM, work.x.shape[0])
@@ -142,14 +143,14 @@ def next_rays(plan, start, stop, work):
     )
 
 
-@fast_kernel
+@step_kernel
 def keep_rays(plan, sources, start, stop, rays, work):
     """After the rays of `next_rays`: moments of the refinements start .. stop - 1."""
     brightness(work.u, work.v, rays, sources, work.seen)
     refining.keep_moments(work.seen, work.order, work.level, start, stop, plan.pattern, work.moments)
 
 
-@fast_kernel
+@step_kernel
 def finish(plan, flux, refined, work, out):
     """After all rays: add the sample's image to out (B, n, n)."""
     refining.put_moments(work.cells, work.order, work.entry, refined, work.extra, work.moments, work.planes)
@@ -161,13 +162,13 @@ def finish(plan, flux, refined, work, out):
         )
 
 
-@fast_kernel
+@step_kernel
 def _add_one(plan, lens, terms, sources, weights, flux, work, out):
     trace(plan.x, plan.y, plan.x.shape[0], lens, terms, work.trace, work.bx, work.by)
     split, rays, limit = split_cells(plan, sources, weights, work)
     trace(work.x, work.y, rays, lens, terms, work.trace, work.u, work.v)
     refined = choose_cells(plan, sources, weights, split, rays, limit, work)
-    start = 0
+    start = np.int64(0)  # a literal would be a type of its own
     while start < refined:
         stop, rays = next_rays(plan, start, refined, work)
         trace(work.x, work.y, rays, lens, terms, work.trace, work.u, work.v)

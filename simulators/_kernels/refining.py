@@ -9,7 +9,7 @@ that the PSF sees the light where it is, and never that it came in cells.
 import numpy as np
 
 from simulators._kernels._jit import fast_inline_kernel, fast_kernel
-from simulators._kernels.cells import nearness, pad_block
+from simulators._kernels.cells import clear, nearness, pad_block
 from simulators._kernels.single import exp2, log2
 
 LEVELS = 4  # 2, 4, 8, 16 rays per fine cell and axis
@@ -52,9 +52,7 @@ def rough_quarters(planes, weights, cells, count, rough):
     """rough (N, N) = roughness of the four fine cells of each of `count` coarse cells, summed over the sources, and 0
     elsewhere."""
     side = planes.shape[1] // 2
-    for i in range(rough.shape[0]):
-        for j in range(rough.shape[1]):
-            rough[i, j] = _0
+    clear(rough)
     for n in range(count):
         i, j = 2 * (cells[n] // side), 2 * (cells[n] % side)
         for k in range(planes.shape[0]):

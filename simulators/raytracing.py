@@ -1,4 +1,8 @@
-"""Drawing through lenses: Sersic sources by adaptive ray shooting."""
+"""Drawing through lenses: Sersic sources by adaptive ray shooting.
+
+A power law with or without external shear is traced by kernels, samples in parallel; any other deflector by its own
+`source`, on the same cells.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,7 @@ from simulators._kernels import rays
 from simulators._kernels._jit import run
 from simulators._kernels.refining import gauss_pattern
 from simulators._kernels.tracing import BLOCK
-from simulators.deflectors import EPL, ExternalShear
+from simulators.deflectors import EPL, Deflector, ExternalShear, Sum
 from simulators.grid import PixelGrid
 from simulators.light import Sersic
 from simulators.psf import PSF, separable_operators
@@ -24,6 +28,7 @@ __all__ = ["draw_lensed"]
 Array = NDArray[np.float64]
 Single = NDArray[np.float32]
 MOST_CELLS = 16  # fine cells per pixel and axis
+FAR = 1e6  # [arcsec]
 
 
 @dataclass(frozen=True)
@@ -120,9 +125,39 @@ def _weights(flux: Array) -> Single:
     return np.asarray((flux / np.where(total > 0, total, 1.0)).max(axis=-1), dtype=np.float32)
 
 
+def _power_law(lens: Deflector) -> tuple[EPL, ExternalShear] | None:
+    """What `lens` consists of, where the kernels know how to trace it."""
+    parts = tuple(lens.parts) if isinstance(lens, Sum) else (lens,)
+    kinds = tuple(type(part) for part in parts)
+    if kinds == (EPL,):
+        parts = (*parts, ExternalShear(np.zeros(len(lens)), 0.0))
+    return parts if kinds in ((EPL,), (EPL, ExternalShear)) else None  # type: ignore[return-value]  # as `kinds` says
+
+
+def _shoot(lens: Deflector, x: Single, y: Single, u: Single, v: Single) -> None:
+    """Source-plane positions of rays through x, y, all (P,); singular ones end where nothing is."""
+    for out, ends in zip((u, v), lens.source(x.astype(np.float64), y.astype(np.float64)), strict=True):
+        out[: len(x)] = np.where(np.isfinite(ends[0]), ends[0], FAR)
+
+
+def _add_one(plan: rays.Plan, lens: Deflector, sources: Single, weights: Single, flux: Single, out: Array) -> None:
+    """What `rays.add_lensed_serial` does, for one lens of any kind and out (B, n, n)."""
+    work = rays.workspace(len(plan.axis), len(plan.x), len(weights), out.shape[-1])
+    _shoot(lens, plan.x, plan.y, work.bx, work.by)
+    split, count, limit = rays.split_cells(plan, sources, weights, work)
+    _shoot(lens, work.x[:count], work.y[:count], work.u, work.v)
+    refined = rays.choose_cells(plan, sources, weights, split, count, limit, work)
+    start = 0
+    while start < refined:
+        stop, count = rays.next_rays(plan, start, refined, work)
+        _shoot(lens, work.x[:count], work.y[:count], work.u, work.v)
+        rays.keep_rays(plan, sources, start, stop, count, work)
+        start = stop
+    rays.finish(plan, flux, refined, work, out)
+
+
 def draw_lensed(
-    lens: EPL,
-    shear: ExternalShear,
+    lens: Deflector,
     sources: list[Sersic],
     flux: Array,
     grid: PixelGrid,
@@ -130,12 +165,12 @@ def draw_lensed(
     accuracy: str,
     out: Array,
 ) -> None:
-    """Add Sersic sources seen through a lens and an external shear to `out`.
+    """Add Sersic sources seen through a lens to `out`.
 
     Parameters
     ----------
-    lens, shear : EPL, ExternalShear
-        N lenses and N shears.
+    lens : Deflector
+        N lenses. ``EPL`` and ``Sum([EPL, ExternalShear])`` are many times faster than others.
     sources : list of Sersic
         C entries of N sources each.
     flux : array, shape (N, C, B)
@@ -148,9 +183,14 @@ def draw_lensed(
     """
     settings = ACCURACY[one_of("accuracy", accuracy, ACCURACY)]
     plan = _plan(grid, psfs, settings)
-    rows, terms = _lens_rows(lens, shear, settings.series)
-    flux = np.ascontiguousarray(flux)
-    pair = (rays.add_lensed_serial, rays.add_lensed_parallel)
+    rows, weights, flux = _source_rows(sources), _weights(flux), np.ascontiguousarray(flux, dtype=np.float32)
     image = np.zeros(out.shape)
-    run(pair, len(rows), plan, rows, terms, _source_rows(sources), _weights(flux), flux.astype(np.float32), image)
+    known = _power_law(lens)
+    if known is not None:
+        lenses, terms = _lens_rows(*known, settings.series)
+        pair = (rays.add_lensed_serial, rays.add_lensed_parallel)
+        run(pair, len(lenses), plan, lenses, terms, rows, weights, flux, image)
+    else:
+        for s in range(len(lens)):
+            _add_one(plan, lens.take(s), rows[s], weights[s], flux[s], image[s])
     out += image

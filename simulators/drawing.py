@@ -1,4 +1,4 @@
-"""Drawing plans: everything about a grid and its PSFs that does not depend on the object drawn."""
+"""Drawing through the Fourier plane: everything about a grid and its PSFs that does not depend on the object drawn."""
 
 from __future__ import annotations
 
@@ -13,15 +13,13 @@ from numpy.typing import NDArray
 from catalogs.checks import one_of
 from simulators._boxes import choose_boxes, folded
 from simulators._kernels import light as kernels
-from simulators._kernels import rays
 from simulators._kernels._jit import run
-from simulators.deflectors import EPL, ExternalShear
 from simulators.grid import PixelGrid
 from simulators.light import Sersic, sersic_table
-from simulators.psf import PSF, padding, separable_operators
+from simulators.psf import PSF
 from simulators.psf.base import band_limit
 
-__all__ = ["ACCURACY", "Accuracy", "draw_lensed", "draw_sersic"]
+__all__ = ["ACCURACY", "Accuracy", "draw_sersic"]
 
 Array = NDArray[np.float64]
 
@@ -32,14 +30,12 @@ class Accuracy:
 
     cutoff: float  # modes are dropped where the PSF's transform falls below
     folding: float  # brightness allowed to fold back from the periodic box, before its mean is taken off
-    oversample: int  # rays per pixel and axis
-    rank: float  # singular values of the PSF dropped below
 
 
 ACCURACY = {
-    "fast": Accuracy(cutoff=1e-3, folding=1e-3, oversample=2, rank=1e-3),
-    "default": Accuracy(cutoff=1e-4, folding=3e-5, oversample=4, rank=1e-4),
-    "high": Accuracy(cutoff=1e-8, folding=1e-7, oversample=12, rank=1e-7),
+    "fast": Accuracy(cutoff=1e-3, folding=1e-3),
+    "default": Accuracy(cutoff=1e-4, folding=3e-5),
+    "high": Accuracy(cutoff=1e-8, folding=1e-7),
 }
 
 
@@ -111,57 +107,3 @@ def draw_sersic(light: Sersic, flux: Array, grid: PixelGrid, psfs: tuple[PSF, ..
         run(pair, len(these), table, *objects, modes.kx, modes.ky, modes.psf, *modes.waves, image)
         background = folded(rows[these], grid, psfs, int(box)) * flux[these] * grid.scale**2
         out[these] += image - background[:, :, None, None]
-
-
-@functools.lru_cache(maxsize=32)
-def _operators(
-    grid: PixelGrid, psfs: tuple[PSF, ...], oversample: int, rank: float
-) -> tuple[int, Array, NDArray[np.int64], NDArray[np.int64]]:
-    """Padding and stacked separable operators of all bands, padded with zeros to a common rank."""
-    pad = padding(psfs, grid)
-    parts = [separable_operators(psf, grid, oversample, pad, rank) for psf in psfs]
-    most = max(len(part[0]) for part in parts)
-    cells = (grid.size + 2 * pad) * oversample
-    operators = np.zeros((len(psfs), most, 2, cells, grid.size))
-    first, last = np.zeros((2, len(psfs), most, cells), dtype=np.int64)
-    for b, (operator, low, high) in enumerate(parts):
-        operators[b, : len(operator)] = operator
-        first[b, : len(operator)] = low
-        last[b, : len(operator)] = high
-    return pad, operators, first, last
-
-
-def draw_lensed(
-    lens: EPL,
-    shear: ExternalShear,
-    sources: list[Sersic],
-    flux: Array,
-    grid: PixelGrid,
-    psfs: tuple[PSF, ...],
-    accuracy: str,
-    out: Array,
-) -> None:
-    """Add Sersic sources seen through a lens and an external shear to `out`.
-
-    Parameters
-    ----------
-    lens, shear : EPL, ExternalShear
-        N lenses and N shears.
-    sources : list of Sersic
-        C entries of N sources each.
-    flux : array, shape (N, C, B)
-    grid, psfs, accuracy
-        As for `draw_sersic`.
-    out : array, shape (N, B, size, size)
-        Changed in place.
-    """
-    settings = ACCURACY[one_of("accuracy", accuracy, ACCURACY)]
-    pad, operators, first, last = _operators(grid, psfs, settings.oversample, settings.rank)
-    packed = lens.packed()
-    packed[:, 7], packed[:, 8] = np.asarray(shear.g1), np.asarray(shear.g2)
-    rows = np.ascontiguousarray(np.stack([source.packed() for source in sources], axis=1))
-    image = np.zeros(out.shape)
-    pair = (rays.add_lensed_serial, rays.add_lensed_parallel)
-    axis = grid.axis(settings.oversample, pad)
-    run(pair, len(packed), axis, packed, rows, np.ascontiguousarray(flux), operators, first, last, image)
-    out += image

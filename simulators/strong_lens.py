@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulators._psf_choice import each_psf
-from simulators.deflectors import EPL, ExternalShear
-from simulators.drawing import draw_lensed, draw_sersic
+from simulators.deflectors import EPL, ExternalShear, Sum
+from simulators.drawing import draw_sersic
 from simulators.light import Sersic
+from simulators.raytracing import draw_lensed
 from simulators.selection import Expected
 from simulators.simulator import Simulator
 
@@ -59,7 +60,7 @@ class StrongLens(Simulator):
         "sources": (*labels[:8], *component_labels),
     }
     fits: ClassVar[tuple[tuple[str, ...], ...]] = (labels,)
-    # Wide steps: rays that fall on a source's cusp make the image a little rough in everything that moves it.
+    # Wide steps: cells that are refined more or less as labels move make the image a little rough.
     steps: ClassVar[dict[str, float]] = {
         **dict.fromkeys(("lens_e1", "lens_e2", "shear_g1", "shear_g2", "gamma"), 2e-3),
         "theta_E": -2e-3,
@@ -76,8 +77,7 @@ class StrongLens(Simulator):
             return
         flux = labels["source_flux"]
         sources = [_light(labels, "source", component) for component in range(flux.shape[1])]
-        lens, shear = _deflectors(labels)
-        draw_lensed(lens, shear, sources, flux, *self._drawing, out)
+        draw_lensed(Sum(_deflectors(labels)), sources, flux, *self._drawing, out)
 
     def _drawers(self, labels: dict[str, Array]) -> dict[str, Callable[[Expected], Array]]:
         return super()._drawers(labels) | {"unlensed": lambda _: self._unlensed(labels)}

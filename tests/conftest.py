@@ -11,10 +11,22 @@ import pytest
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture(scope="session")
+def shared_bench() -> Path:
+    """Folder with converged images beside the checkout; the test is skipped where it is absent."""
+    folder = SHARED / "bench"
+    if not folder.is_dir():
+        pytest.skip("needs converged images in ../shared/bench, which are not part of the project")
+    return folder
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Folder with real sky beside the checkout; the test is skipped where it is absent."""
-    folder = Path(__file__).resolve().parents[2] / "shared" / "data"
+    folder = SHARED / "data"
     if not folder.is_dir():
         pytest.skip("needs real sky in ../shared/data, which is not part of the project")
     return folder

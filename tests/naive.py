@@ -25,10 +25,8 @@ def fourier_image(table, position, matrix, flux, x0, y0, kx, ky, psf, axis, belo
     return image
 
 
-def lensed_image(grid, lens, sources, flux, column, row):
-    """Rays through a power law and a shear, Sersic brightness, then dense PSF matrices on either side."""
-    theta, t, q, c, s, x0, y0, g1, g2, _ = lens
-    x, y = np.meshgrid(grid, grid)
+def source_plane(x, y, theta, t, q, c, s, x0, y0, g1, g2):
+    """Where rays through a power law of slope t = gamma - 1 and a shear meet the source plane."""
     z = q * (c * (x - x0) + s * (y - y0)) + 1j * (c * (y - y0) - s * (x - x0))
     phase = z / np.abs(z)
     f = (1 - q) / (1 + q)
@@ -37,9 +35,14 @@ def lensed_image(grid, lens, sources, flux, column, row):
         term = -f * (2 * n - (2 - t)) / (2 * n + (2 - t)) * phase**2 * term
         series = series + term
     alpha = 2 * theta * np.sqrt(q) / (1 + q) * (theta * np.sqrt(q) / np.abs(z)) ** (t - 1) * series * (c + 1j * s)
-    bx, by = x - alpha.real - g1 * x - g2 * y, y - alpha.imag - g2 * x + g1 * y
-    image = np.zeros_like(x)
+    return x - alpha.real - g1 * x - g2 * y, y - alpha.imag - g2 * x + g1 * y
+
+
+def lensed_image(grid, lens, sources, flux, column, row):
+    """Rays on a grid, Sersic brightness, then dense PSF matrices on either side."""
+    bx, by = source_plane(*np.meshgrid(grid, grid), *lens)
+    image = np.zeros_like(bx)
     for amount, (sx, sy, i00, i01, i10, i11, power, b, central) in zip(flux, sources, strict=True):
         u, v = i00 * (bx - sx) + i01 * (by - sy), i10 * (bx - sx) + i11 * (by - sy)
         image += amount * central * np.exp(-b * (u**2 + v**2) ** power)
-    return sum(r.T @ image @ k for k, r in zip(column, row, strict=True))
+    return row.T @ image @ column

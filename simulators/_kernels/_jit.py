@@ -15,7 +15,18 @@ import numba
 import numpy as np
 from numba import prange
 
-__all__ = ["JIT_ENABLED", "compile_pair", "fast_kernel", "inline_kernel", "kernel", "prange", "run", "set_threads"]
+__all__ = [
+    "JIT_ENABLED",
+    "compile_pair",
+    "fast_inline_kernel",
+    "fast_kernel",
+    "inline_kernel",
+    "kernel",
+    "prange",
+    "run",
+    "set_threads",
+    "step_kernel",
+]
 
 JIT_ENABLED = not numba.config.DISABLE_JIT
 
@@ -45,6 +56,18 @@ def inline_kernel(function: Callable) -> Callable:
 def fast_kernel(function: Callable) -> Callable:
     """Compile with sums reordered and contracted for speed; NaN and infinity keep their meaning."""
     return _compile(function, _FAST)
+
+
+def fast_inline_kernel(function: Callable) -> Callable:
+    """Compile a scalar formula as `fast_kernel`, always inlined."""
+    return _compile(function, {**_FAST, "forceinline": True})
+
+
+def step_kernel(function: Callable) -> Callable:
+    """Compile as `fast_kernel`, but within each caller: for steps that only call other kernels, which would else be
+    optimised once more.
+    """
+    return _compile(function, {**_FAST, "inline": "always"})
 
 
 def compile_pair(function: Callable, *, fast: bool = False) -> tuple[Callable, Callable]:

@@ -1,71 +1,193 @@
-"""Ray-shot Sersic sources on a fine grid, brought to pixels by separable PSF-and-pixel operators."""
+"""Lensed Sersic sources by adaptive ray shooting: coarse cells, the rough among them split in four, and the fine cells
+that are still rough refined; then PSF and pixels.
+
+The steps between the bundles of rays are kernels of their own, so that rays can also come from elsewhere.
+"""
+
+from typing import NamedTuple
 
 import numpy as np
 
-from simulators._kernels._jit import compile_pair, kernel, prange
-from simulators._kernels.deflectors import epl_deflection, shear_deflection
-from simulators._kernels.sersic import sersic_brightness
+from simulators._kernels import cells, convolving, refining
+from simulators._kernels._jit import compile_pair, fast_kernel, prange, step_kernel
+from simulators._kernels.tracing import BLOCK, SCRATCH, brightness, trace
+
+SHARE = 8  # samples that share one workspace
+ROOM = 1024  # rays traced at once, which stay in the cache
+_0 = np.float32(0.0)
 
 
-@kernel
-def shoot_row(grid, y, lens, sources, flux, row):
-    """Fill row (B, N) with the lensed brightness along one fine row at height y.
+class Plan(NamedTuple):
+    """What a grid, its PSFs and an accuracy need, for all samples."""
 
-    lens = [theta_E, slope, q, cos, sin, x, y, g1, g2, terms]; sources (C, 9); flux (C, B).
-    """
-    for b in range(row.shape[0]):
-        for p in range(grid.shape[0]):
-            row[b, p] = 0.0
-    for p in range(grid.shape[0]):
-        x = grid[p]
-        ax, ay = epl_deflection(x - lens[5], y - lens[6], lens[0], lens[1], lens[2], lens[3], lens[4], int(lens[9]))
-        sx, sy = shear_deflection(x, y, lens[7], lens[8])
-        for c in range(sources.shape[0]):
-            value = sersic_brightness(x - ax - sx, y - ay - sy, sources[c])
-            for b in range(row.shape[0]):
-                row[b, p] += flux[c, b] * value
+    axis: np.ndarray  # (N,) centres of the fine cells [arcsec]
+    x: np.ndarray  # (P,) centres of the coarse cells, whole blocks
+    y: np.ndarray
+    pattern: np.ndarray  # (2, 340) see `refining.gauss_pattern`
+    limits: np.ndarray  # errors of coarse and fine cells allowed, in units of the peak; most brightness of unit flux
+    peak_side: int  # coarse cells along a side of the PSF
+    most_level: int
+    operators: np.ndarray  # (B, K, 2, n, N)
+    low: np.ndarray  # (B, n) fine cells that a pixel sees
+    high: np.ndarray
 
 
-@kernel
-def gather(line, operator, first, last, out):
-    """out[x] += sum_p line[p] operator[p, x] for the band x in [first[p], last[p]) where the operator is not zero."""
-    for p in range(line.shape[0]):
-        value = line[p]
-        for x in range(first[p], last[p]):
-            out[x] += value * operator[p, x]
+class Work(NamedTuple):
+    """Scratch of one sample with C sources on M coarse cells and N = 2 M fine cells a side."""
+
+    trace: np.ndarray
+    bx: np.ndarray  # (P,) source plane seen by the coarse cells
+    by: np.ndarray
+    coarse: np.ndarray  # (C, P) their brightness
+    total: np.ndarray  # (M, M)
+    rough: np.ndarray  # (M, M)
+    row: np.ndarray
+    cells: np.ndarray  # rough coarse cells and how much they count
+    share: np.ndarray
+    x: np.ndarray  # rays of a list
+    y: np.ndarray
+    u: np.ndarray  # and where they end
+    v: np.ndarray
+    seen: np.ndarray  # (C, rays)
+    planes: np.ndarray  # (C, N, N) brightness of the fine cells
+    entry: np.ndarray  # refinements: fine cell, level and how much they count
+    level: np.ndarray
+    extra: np.ndarray
+    order: np.ndarray
+    moments: np.ndarray  # (refinements, C, 6)
+    plane: np.ndarray  # (N, N)
+    half: np.ndarray  # (n, N)
+    turned: np.ndarray  # (N, n)
+    image: np.ndarray  # (n, n)
 
 
-@kernel
-def scatter_rows(row, weight, first, last, out):
-    """out[y, :] += weight[y] * row for y in [first, last)."""
-    for y in range(first, last):
-        w = weight[y]
-        for x in range(row.shape[0]):
-            out[y, x] += w * row[x]
+@fast_kernel
+def workspace(fine, points, sources, pixels):
+    """Work for `fine` cells a side, `points` coarse rays, and so many sources and pixels."""
+    side = fine // 2
+    rays = max(fine * fine + BLOCK, ROOM)
+    entries = 2 * fine * fine
+    a = np.float32
+    return Work(
+        np.empty(SCRATCH, a),
+        np.empty(points, a),
+        np.empty(points, a),
+        np.empty((sources, points), a),
+        np.empty((side, side), a),
+        np.empty((side, side), a),
+        np.empty(side + 4, a),
+        np.empty(side * side, np.int32),
+        np.empty(side * side, a),
+        np.empty(rays, a),
+        np.empty(rays, a),
+        np.empty(rays, a),
+        np.empty(rays, a),
+        np.empty((sources, rays), a),
+        np.empty((sources, fine, fine), a),
+        np.empty(entries, np.int32),
+        np.empty(entries, np.int8),
+        np.empty(entries, a),
+        np.empty(entries, np.int32),
+        np.empty((entries, sources, refining.MOMENTS), a),
+        np.empty((fine, fine), a),
+        np.empty((pixels, fine), a),
+        np.empty((fine, pixels), a),
+        np.empty((pixels, pixels), a),
+    )
 
 
-def _add_lensed(grid, lens, sources, flux, operators, first, last, out):
+@step_kernel
+def split_cells(plan, sources, weights, work):
+    """After the coarse rays: fine planes by interpolation, and rays for what is rough.
+
+    Returns how many coarse cells are split, the rays to trace, and the error allowed to a fine cell."""
+    side = work.total.shape[0]
+    brightness(work.bx, work.by, work.bx.shape[0], sources, work.coarse)
+    cells.weighted_sum(work.coarse, weights, plan.limits[2], work.total)
+    peak = cells.peak_of_means(work.total, plan.peak_side)
+    shape = (side, side)
+    bx, by = work.bx[: side * side].reshape(shape), work.by[: side * side].reshape(shape)
+    heights = np.empty(weights.shape[0], np.float32)
+    for k in range(weights.shape[0]):
+        heights[k] = weights[k] * min(sources[k, 8], plan.limits[2])
+        cells.interpolate(work.coarse[k, : side * side].reshape(shape), work.row, work.planes[k])
+    limit = max(peak * plan.limits[0], np.float32(1e-30))
+    cells.rough_cells(work.total, work.rough)
+    cells.largest_around(work.rough, work.total)
+    cells.see_centres(bx, by, sources, heights, limit, work.total)
+    split = cells.find_cells(work.total, limit, work.cells, work.share)
+    rays = cells.quarter_points(plan.axis, work.cells, split, work.x, work.y)
+    return split, rays, max(peak * plan.limits[1], np.float32(1e-30))
+
+
+@step_kernel
+def choose_cells(plan, sources, weights, split, rays, limit, work):
+    """After the rays of `split_cells`: brightness of the split cells; returns how many refinements there are."""
+    brightness(work.u, work.v, rays, sources, work.seen)
+    cells.put_quarters(work.cells, work.share, split, work.seen, work.planes)
+    refining.rough_quarters(work.planes, weights, work.cells, split, work.plane)
+    count = refining.grade(
+        *(work.plane, weights, sources, work.cells, work.share, split),
+        *(work.u, work.v, limit, plan.most_level, work.entry, work.level, work.extra),
+    )
+    refining.sort_levels(work.level, count, work.order)
+    return count
+
+
+@step_kernel
+def next_rays(plan, start, stop, work):
+    """Rays for the refinements from `start` on; returns (next refinement, rays)."""
+    room = min(ROOM, work.x.shape[0])
+    return refining.pattern_points(
+        plan.axis, work.cells, work.order, work.entry, work.level, start, stop, room, plan.pattern, work.x, work.y
+    )
+
+
+@step_kernel
+def keep_rays(plan, sources, start, stop, rays, work):
+    """After the rays of `next_rays`: moments of the refinements start .. stop - 1."""
+    brightness(work.u, work.v, rays, sources, work.seen)
+    refining.keep_moments(work.seen, work.order, work.level, start, stop, plan.pattern, work.moments)
+
+
+@step_kernel
+def finish(plan, flux, refined, work, out):
+    """After all rays: add the sample's image to out (B, n, n)."""
+    refining.put_moments(work.cells, work.order, work.entry, refined, work.extra, work.moments, work.planes)
+    for b in range(out.shape[0]):
+        convolving.combine(work.planes, flux[:, b], work.plane)
+        operators = plan.operators[b]
+        convolving.add_image(
+            work.plane, operators, plan.low[b], plan.high[b], work.half, work.turned, work.image, out[b]
+        )
+
+
+@step_kernel
+def _add_one(plan, lens, terms, sources, weights, flux, work, out):
+    trace(plan.x, plan.y, plan.x.shape[0], lens, terms, work.trace, work.bx, work.by)
+    split, rays, limit = split_cells(plan, sources, weights, work)
+    trace(work.x, work.y, rays, lens, terms, work.trace, work.u, work.v)
+    refined = choose_cells(plan, sources, weights, split, rays, limit, work)
+    start = np.int64(0)  # a literal would be a type of its own
+    while start < refined:
+        stop, rays = next_rays(plan, start, refined, work)
+        trace(work.x, work.y, rays, lens, terms, work.trace, work.u, work.v)
+        keep_rays(plan, sources, start, stop, rays, work)
+        start = stop
+    finish(plan, flux, refined, work, out)
+
+
+def _add_lensed(plan, lens, terms, sources, weights, flux, out):
     """Add lensed Sersic sources to out (S, B, n, n).
 
-    grid (N,) fine coordinates of both axes [arcsec]; lens (S, 10); sources (S, C, 9); flux (S, C, B); operators (B,
-    K, 2, N, n): PSF and pixel of band b = sum over K of column (0) times row (1) operators; first, last (B, K, N)
-    their non-zero band.
+    lens (S, 10) and terms (S,): see `trace_block`; sources (S, C, 9) of unit flux: see `brightness_block`; weights
+    (S, C): how much the sources count where rays are placed; flux (S, C, B).
     """
-    for s in prange(flux.shape[0]):
-        bands = out.shape[1]
-        row = np.empty((bands, grid.shape[0]))
-        line = np.empty(out.shape[3])
-        for p in range(grid.shape[0]):
-            shoot_row(grid, grid[p], lens[s], sources[s], flux[s], row)
-            for b in range(bands):
-                for k in range(operators.shape[1]):
-                    lo = first[b, k, p]
-                    hi = last[b, k, p]
-                    if lo < hi:
-                        for x in range(line.shape[0]):
-                            line[x] = 0.0
-                        gather(row[b], operators[b, k, 0], first[b, k], last[b, k], line)
-                        scatter_rows(line, operators[b, k, 1, p], lo, hi, out[s, b])
+    count = flux.shape[0]
+    for chunk in prange((count + SHARE - 1) // SHARE):
+        work = workspace(plan.axis.shape[0], plan.x.shape[0], flux.shape[1], out.shape[2])
+        for s in range(chunk * SHARE, min(count, (chunk + 1) * SHARE)):
+            _add_one(plan, lens[s], terms[s], sources[s], weights[s], flux[s], work, out[s])
 
 
 add_lensed_serial, add_lensed_parallel = compile_pair(_add_lensed)

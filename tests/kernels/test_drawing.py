@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simulators._kernels import deflectors, light, rays, sersic
+from simulators._kernels import deflectors, light, sersic
 from simulators._kernels._jit import JIT_ENABLED, set_threads
 
 spec = importlib.util.spec_from_file_location("naive", Path(__file__).parents[1] / "naive.py")
@@ -77,42 +77,6 @@ def test_profiles_add_to_what_is_there():
 def test_no_samples_is_no_work():
     case, _ = fourier_case(samples=0)
     light.add_profiles_serial(*case, np.zeros((0, 2, SIZE, SIZE)))
-
-
-def lens_case(samples=2, cells=10):
-    grid = (np.arange(cells) - (cells - 1) / 2) * 0.31
-    angle = RNG.uniform(0, np.pi, samples)
-    zero = np.zeros(samples)
-    columns = [RNG.uniform(0.8, 1.2, samples), RNG.uniform(0.8, 1.2, samples), RNG.uniform(0.5, 0.9, samples)]
-    columns += [np.cos(angle), np.sin(angle), zero + 0.02, zero - 0.03, zero + 0.04, zero - 0.02, zero + 60]
-    sources = RNG.normal(0, 0.4, (samples, 2, 9))
-    sources[..., 6:] = RNG.uniform(0.3, 1.5, (samples, 2, 3))
-    operators = RNG.uniform(0, 1, (2, 2, 2, cells, SIZE))
-    first, last = np.zeros((2, 2, cells), np.int64), np.full((2, 2, cells), SIZE)
-    return grid, np.stack(columns, 1), sources, RNG.uniform(1, 2, (samples, 2, 2)), operators, first, last
-
-
-@pytest.mark.parametrize("pair", ["serial", "parallel"])
-def test_rays(pair):
-    grid, lens, sources, flux, operators, first, last = lens_case()
-    out = np.zeros((2, 2, SIZE, SIZE))
-    getattr(rays, f"add_lensed_{pair}")(grid, lens, sources, flux, operators, first, last, out)
-    for s in range(2):
-        for b in range(2):
-            column, row = operators[b, :, 0], operators[b, :, 1]
-            one = naive.lensed_image(grid, lens[s], sources[s], flux[s, :, b], column, row)
-            assert np.allclose(out[s, b], one, rtol=1e-6)
-
-
-def test_rays_touch_only_the_pixels_that_a_cell_reaches():
-    grid, lens, sources, flux, operators, first, last = lens_case(samples=1)
-    first[:], last[:] = 2, 4
-    out = np.zeros((1, 2, SIZE, SIZE))
-    rays.add_lensed_serial(grid, lens, sources, flux, operators, first, last, out)
-    outside = np.ones((SIZE, SIZE), bool)
-    outside[2:4, 2:4] = False
-    assert (out[:, :, outside] == 0).all()
-    assert (out[:, :, 2:4, 2:4] > 0).all()
 
 
 def test_a_singular_isothermal_sphere_deflects_by_its_einstein_radius():

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from simulators import EPL, ExternalShear, Gaussian, PixelGrid, Sersic
-from simulators.drawing import draw_lensed
+from simulators.deflectors import Sum
+from simulators.raytracing import draw_lensed
 
 lenstronomy = pytest.importorskip("lenstronomy", reason="needs lenstronomy, in the dev extra")
 pytestmark = pytest.mark.reference
@@ -64,9 +65,7 @@ def test_lensed_image_converges_to_a_finely_sampled_lenstronomy_image():
     image = image.reshape(n + 2 * pad, fine, n + 2 * pad, fine).sum((1, 3))[pad:-pad, pad:-pad]
 
     out = np.zeros((1, 1, n, n))
-    mass = EPL(1.1, 2.1, 0.1, 0.05)
-    draw_lensed(
-        mass, ExternalShear(0.03, -0.02), [source], np.ones((1, 1, 1)), PixelGrid(n, scale), (psf,), "high", out
-    )
+    lens = Sum([EPL(1.1, 2.1, 0.1, 0.05), ExternalShear(0.03, -0.02)])
+    draw_lensed(lens, [source], np.ones((1, 1, 1)), PixelGrid(n, scale), (psf,), "high", out)
     assert np.abs(out[0, 0] - image).max() < 1e-3 * image.max()
     assert out.sum() == pytest.approx(image.sum(), rel=1e-3)

@@ -1,0 +1,190 @@
+"""Drawing through lenses: Sersic sources by adaptive ray shooting.
+
+A power law with or without external shear is traced by kernels, samples in parallel; any other deflector by its own
+`source`, on the same cells.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalogs.checks import one_of
+from simulators._kernels import rays
+from simulators._kernels._jit import run
+from simulators._kernels.refining import gauss_pattern
+from simulators._kernels.tracing import BLOCK
+from simulators.deflectors import EPL, Deflector, ExternalShear, Sum
+from simulators.grid import PixelGrid
+from simulators.light import Sersic
+from simulators.psf import PSF, separable_operators
+
+__all__ = ["draw_lensed"]
+
+Array = NDArray[np.float64]
+Single = NDArray[np.float32]
+MOST_CELLS = 16  # fine cells per pixel and axis
+FAR = 1e6  # [arcsec]
+
+
+@dataclass(frozen=True)
+class RayAccuracy:
+    """Numerical settings behind one value of ``accuracy``."""
+
+    cells: float  # fine cells per FWHM of the PSF, at least one per pixel
+    tolerance: float  # error of a pixel in units of the brightest, as far as one cell is to blame
+    level: int  # finest level of refinement: 2 ** (level + 1) rays per fine cell and axis
+    series: float  # terms of the deflector's series are dropped below
+    rank: float  # singular values of the PSF dropped below
+
+
+ACCURACY = {
+    "fast": RayAccuracy(cells=3.0, tolerance=8e-3, level=2, series=1e-5, rank=1e-3),
+    "default": RayAccuracy(cells=4.0, tolerance=3e-3, level=3, series=1e-6, rank=1e-3),
+    "high": RayAccuracy(cells=8.0, tolerance=1e-3, level=3, series=1e-7, rank=1e-5),
+}
+
+
+@functools.lru_cache(maxsize=32)
+def _plan(grid: PixelGrid, psfs: tuple[PSF, ...], settings: RayAccuracy) -> rays.Plan:
+    """Cells, limits and operators of a grid and its bands."""
+    narrow = min(psf.fwhm for psf in psfs)
+    fine = min(max(1, math.ceil(settings.cells * grid.scale / narrow)), MOST_CELLS)
+    margin = max(2, math.ceil(2.0 * max(psf.fwhm for psf in psfs) / grid.scale) + 1)
+    axis = grid.axis(fine, margin)
+    step = grid.scale / fine
+    axis = np.concatenate([axis, axis[-1] + step * np.arange(1, -len(axis) % 4 + 1)])
+    x, y = np.meshgrid(0.5 * (axis[::2] + axis[1::2]), 0.5 * (axis[::2] + axis[1::2]), indexing="ij")
+    x, y = (np.pad(plane.ravel(), (0, -plane.size % BLOCK), mode="edge") for plane in (x, y))
+    across = math.sqrt(1.13 * narrow**2 + grid.scale**2)  # the square root of the area of PSF and pixel
+    limits = [settings.tolerance * across / (2 * step), settings.tolerance * across / step, 0.25 / step**2]
+    operators, low, high = _operators(grid, psfs, settings.rank, fine, margin, len(axis))
+    return rays.Plan(
+        axis=axis.astype(np.float32),
+        x=x.astype(np.float32),
+        y=y.astype(np.float32),
+        pattern=np.stack(gauss_pattern()),
+        limits=np.asarray(limits, dtype=np.float32),
+        peak_side=min(max(1, round(across / (2 * step))), len(axis) // 2),
+        most_level=settings.level,
+        operators=operators,
+        low=low,
+        high=high,
+    )
+
+
+def _operators(
+    grid: PixelGrid, psfs: tuple[PSF, ...], rank: float, fine: int, margin: int, cells: int
+) -> tuple[Single, NDArray[np.int64], NDArray[np.int64]]:
+    """Operators (B, K, 2, n, cells) of all bands, padded with zeros to a common rank, and the cells [low, high) (B,
+    n) that a pixel sees, in whole fours.
+
+    The PSF reaches farther than the margin of cells around the stamp.
+    """
+    parts = [separable_operators(psf, grid, fine, margin, rank)[0].swapaxes(-1, -2) for psf in psfs]
+    most = max(len(part) for part in parts)
+    stacked = np.zeros((len(psfs), most, 2, grid.size, cells), dtype=np.float32)
+    for b, part in enumerate(parts):
+        stacked[b, : len(part), ..., : part.shape[-1]] = part
+    seen = (stacked != 0).any(axis=(1, 2))
+    low = seen.argmax(-1) // 4 * 4
+    high = -(-(cells - seen[..., ::-1].argmax(-1)) // 4) * 4
+    return stacked, low, high
+
+
+def _lens_rows(lens: EPL, shear: ExternalShear, tolerance: float) -> tuple[Single, NDArray[np.int64]]:
+    """Rows (N, 10) and the number of terms (N,) for `trace_block`."""
+    theta_e, slope, q, cos, sin, x, y = lens.packed()[:, :7].T
+    f = np.clip((1.0 - q) / (1.0 + q), 1e-12, None)
+    size = 2.0 / (1.0 + q) * (theta_e * np.sqrt(q)) ** slope
+    rows = [q, cos, sin, x, y, size, slope, f, np.asarray(shear.g1), np.asarray(shear.g2)]
+    terms = np.ceil(np.log(tolerance) / np.log(f)).astype(np.int64)
+    return np.stack(rows, axis=-1).astype(np.float32), np.maximum(terms, 1)
+
+
+def _source_rows(sources: list[Sersic]) -> Single:
+    """Rows (N, C, 9) for `brightness_block`."""
+    rows = np.stack([source.packed() for source in sources], axis=1)
+    rows[..., 7] /= math.log(2.0)
+    return rows.astype(np.float32)
+
+
+def _weights(flux: Array) -> Single:
+    """How much the sources count (N, C): their largest part of the flux in any band."""
+    total = flux.sum(axis=1, keepdims=True)
+    return np.asarray((flux / np.where(total > 0, total, 1.0)).max(axis=-1), dtype=np.float32)
+
+
+def _power_law(lens: Deflector) -> tuple[EPL, ExternalShear] | None:
+    """What `lens` consists of, where the kernels know how to trace it."""
+    parts = tuple(lens.parts) if isinstance(lens, Sum) else (lens,)
+    kinds = tuple(type(part) for part in parts)
+    if kinds == (EPL,):
+        parts = (*parts, ExternalShear(np.zeros(len(lens)), 0.0))
+    return parts if kinds in ((EPL,), (EPL, ExternalShear)) else None  # type: ignore[return-value]  # as `kinds` says
+
+
+def _shoot(lens: Deflector, x: Single, y: Single, u: Single, v: Single) -> None:
+    """Source-plane positions of rays through x, y, all (P,); singular ones end where nothing is."""
+    for out, ends in zip((u, v), lens.source(x.astype(np.float64), y.astype(np.float64)), strict=True):
+        out[: len(x)] = np.where(np.isfinite(ends[0]), ends[0], FAR)
+
+
+def _add_one(plan: rays.Plan, lens: Deflector, sources: Single, weights: Single, flux: Single, out: Array) -> None:
+    """What `rays.add_lensed_serial` does, for one lens of any kind and out (B, n, n)."""
+    work = rays.workspace(len(plan.axis), len(plan.x), len(weights), out.shape[-1])
+    _shoot(lens, plan.x, plan.y, work.bx, work.by)
+    split, count, limit = rays.split_cells(plan, sources, weights, work)
+    _shoot(lens, work.x[:count], work.y[:count], work.u, work.v)
+    refined = rays.choose_cells(plan, sources, weights, split, count, limit, work)
+    start = 0
+    while start < refined:
+        stop, count = rays.next_rays(plan, start, refined, work)
+        _shoot(lens, work.x[:count], work.y[:count], work.u, work.v)
+        rays.keep_rays(plan, sources, start, stop, count, work)
+        start = stop
+    rays.finish(plan, flux, refined, work, out)
+
+
+def draw_lensed(
+    lens: Deflector,
+    sources: list[Sersic],
+    flux: Array,
+    grid: PixelGrid,
+    psfs: tuple[PSF, ...],
+    accuracy: str,
+    out: Array,
+) -> None:
+    """Add Sersic sources seen through a lens to `out`.
+
+    Parameters
+    ----------
+    lens : Deflector
+        N lenses. ``EPL`` and ``Sum([EPL, ExternalShear])`` are many times faster than others.
+    sources : list of Sersic
+        C entries of N sources each.
+    flux : array, shape (N, C, B)
+        Flux of each source in each band.
+    grid : PixelGrid
+    psfs : tuple of PSF, length B
+    accuracy : {"fast", "default", "high"}
+    out : array, shape (N, B, size, size)
+        Changed in place.
+    """
+    settings = ACCURACY[one_of("accuracy", accuracy, ACCURACY)]
+    plan = _plan(grid, psfs, settings)
+    rows, weights, flux = _source_rows(sources), _weights(flux), np.ascontiguousarray(flux, dtype=np.float32)
+    image = np.zeros(out.shape)
+    known = _power_law(lens)
+    if known is not None:
+        lenses, terms = _lens_rows(*known, settings.series)
+        pair = (rays.add_lensed_serial, rays.add_lensed_parallel)
+        run(pair, len(lenses), plan, lenses, terms, rows, weights, flux, image)
+    else:
+        for s in range(len(lens)):
+            _add_one(plan, lens.take(s), rows[s], weights[s], flux[s], image[s])
+    out += image

@@ -90,7 +90,8 @@ def pixel_labels(
     -------
     mapping of str to array
         - ``part``: names of the components, as ``light``, ``source_0`` or ``galaxy``, and ``neighbours``, (part,);
-        - ``component_image``: the expected image of each, float32 (S, part, B, y, x); their sum is the expected image;
+        - ``component_image``: the expected image of each, float32 (S, part, B, y, x); their sum is the expected image,
+          of several sources within the accuracy of rays;
         - ``segmentation``: int16 (S, y, x), 1 + the number of the component that is brightest (each neighbour by
           itself: the first has the number of the part ``neighbours``, the others follow), 0 where the whole image is
           below `SEGMENTATION_SIGMAS`;

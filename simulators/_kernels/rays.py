@@ -12,7 +12,7 @@ from simulators._kernels import cells, convolving, refining
 from simulators._kernels._jit import compile_pair, fast_kernel, prange, step_kernel
 from simulators._kernels.tracing import BLOCK, SCRATCH, brightness, trace
 
-SHARE = 8  # samples that share one workspace
+SHARE = 4  # samples that share one workspace
 ROOM = 1024  # rays traced at once, which stay in the cache
 _0 = np.float32(0.0)
 

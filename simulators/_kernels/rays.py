@@ -180,7 +180,7 @@ def _add_one(plan, lens, terms, sources, weights, flux, work, out):
 def _add_lensed(plan, lens, terms, sources, weights, flux, out):
     """Add lensed Sersic sources to out (S, B, n, n).
 
-    lens (S, 10) and terms (S,): see `trace_block`; sources (S, C, 9) of unit flux: see `brightness_block`; weights
+    lens (S, 10) and terms (S,): see `trace_block`; sources (S, C, 10) of unit flux: see `brightness_block`; weights
     (S, C): how much the sources count where rays are placed; flux (S, C, B).
     """
     count = flux.shape[0]

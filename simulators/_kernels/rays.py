@@ -12,7 +12,7 @@ from simulators._kernels import cells, convolving, refining
 from simulators._kernels._jit import compile_pair, fast_kernel, prange, step_kernel
 from simulators._kernels.tracing import BLOCK, SCRATCH, brightness, trace
 
-SHARE = 8  # samples that share one workspace
+SHARE = 4  # samples that share one workspace
 ROOM = 1024  # rays traced at once, which stay in the cache
 _0 = np.float32(0.0)
 
@@ -180,7 +180,7 @@ def _add_one(plan, lens, terms, sources, weights, flux, work, out):
 def _add_lensed(plan, lens, terms, sources, weights, flux, out):
     """Add lensed Sersic sources to out (S, B, n, n).
 
-    lens (S, 10) and terms (S,): see `trace_block`; sources (S, C, 9) of unit flux: see `brightness_block`; weights
+    lens (S, 10) and terms (S,): see `trace_block`; sources (S, C, 10) of unit flux: see `brightness_block`; weights
     (S, C): how much the sources count where rays are placed; flux (S, C, B).
     """
     count = flux.shape[0]

@@ -143,7 +143,12 @@ def lensed_case(grid, settings, samples=2):
     flux = np.array([[[1.0, 2.0], [0.3, 0.1]], [[2.0, 1.0], [1.0, 0.0]]])[:samples]
     rows, terms = _lens_rows(lens, shear, settings.series)
     weights = flux.mean(axis=-1).astype(np.float32)
-    return (plan, rows, terms, _source_rows(sources), weights, flux.astype(np.float32)), (lens, shear, sources, psfs)
+    return (plan, rows, terms, _source_rows(sources, plan), weights, flux.astype(np.float32)), (
+        lens,
+        shear,
+        sources,
+        psfs,
+    )
 
 
 @pytest.mark.parametrize("pair", ["serial", "parallel"])

@@ -38,7 +38,7 @@ def fields_of(source):
 
 @functools.cache
 def very_fine(name, fine=24, margin=6, flux=(1.0, 0.3)):
-    """Midpoints of `fine` cells per pixel and axis, exact PSF and pixel."""
+    """Midpoints of `fine` cells per pixel and axis, exact PSF and pixel: to 1e-3 of the peak."""
     lens = LENSES[name]
     axis = GRID.axis(fine, margin)
     offset = GRID.axis()[None, :] - axis[:, None]
@@ -52,7 +52,7 @@ def very_fine(name, fine=24, margin=6, flux=(1.0, 0.3)):
     return operator.T @ image
 
 
-@pytest.mark.parametrize(("accuracy", "limit"), [("fast", 2e-2), ("default", 8e-3), ("high", 1e-3)])
+@pytest.mark.parametrize(("accuracy", "limit"), [("fast", 2e-2), ("default", 8e-3), ("high", 2e-3)])
 @pytest.mark.parametrize("name", LENSES)
 def test_images_are_those_of_a_very_fine_grid(name, accuracy, limit):
     expected = very_fine(name)

@@ -108,7 +108,8 @@ def test_nothing_is_cached_on_disk():
     """numba's cache does not see changes in other files."""
     assert not any(half.targetoptions.get("cache") for half in HALVES)
     HALVES[0](np.arange(3), np.zeros(3, np.int64))
-    assert not list(ROOT.glob("*/**/*.nbi"))
+    ours = ("simulators", "astrogan", "tests")  # the environment beside them holds other packages, which do cache
+    assert not [path for folder in ours for path in (ROOT / folder).rglob("*.nb[ic]")]
 
 
 PAIR = (lambda: "serial", lambda: "parallel")

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from catalogs.checks import within
-from simulators._frames import MAX_SIDE, as_cube, read_frames
-from simulators._sources import EDGE, SATURATED, STAR, Sources
+from simulators._frames import MAX_SIDE, read_frames
+from simulators._sources import SATURATED, STAR, Sources
 
-__all__ = ["clear_of_glare", "cut_out", "split_by_position", "stamp_targets", "strip_edges"]
+__all__ = ["clear_of_glare", "cut_out", "split_by_position", "strip_edges"]
 
 GLARE_SNR = 500.0  # stars whose halo reaches beyond their aperture
 
@@ -52,10 +52,11 @@ def cut_out(
     if len(xs) != len(ys):
         raise ValueError(f"x and y have different lengths: {len(xs)} and {len(ys)}")
     within("missing", missing, 0.0, 1.0)
-    ny, nx = as_cube(images, bands)[0].shape[-2:]
+    within("size", size, 4, MAX_SIDE, "pixels")
+    frames = read_frames(images, bands)
+    ny, nx = frames.data.shape[-2:]
     within("size", size, 4, min(ny, nx), "pixels")
     side = int(size)
-    frames = read_frames(images, bands)
     left, low = (np.rint(at - (side - 1) / 2).astype(np.int64) for at in (xs, ys))
     inside = np.flatnonzero((left >= 0) & (low >= 0) & (left + side <= nx) & (low + side <= ny))
     window = np.arange(side)
@@ -64,28 +65,6 @@ def cut_out(
     good = share <= missing
     stamps = frames.data[:, rows[good], columns[good]]
     return np.ascontiguousarray(np.moveaxis(stamps, 0, 1)), inside[good]
-
-
-def stamp_targets(sources: Sources, size: int, snr: float = 10.0) -> NDArray[np.int64]:
-    """Indices of the galaxies whose stamps of side `size` [pixel] show them whole and clear of glare.
-
-    Galaxies are above `snr`, neither stars nor saturated nor at an edge, hold 80 % of their light within a quarter of
-    the side, and are `clear_of_glare`.
-
-    Raises
-    ------
-    ValueError
-        For an absurd size or signal-to-noise ratio, or where no source qualifies.
-    """
-    within("size", size, 4, MAX_SIDE, "pixels")
-    within("snr", snr, 0.0, 1e6)
-    good = ~sources.having(EDGE | SATURATED | STAR) & (sources.snr >= snr) & (sources.radius80 <= size / 4)
-    good &= clear_of_glare(sources, size)
-    if not good.any():
-        raise ValueError(
-            f"none of {len(sources)} sources is a galaxy above snr {snr:g} fit for {int(size)}-pixel stamps"
-        )
-    return np.flatnonzero(good)
 
 
 def clear_of_glare(sources: Sources, size: int) -> NDArray[np.bool_]:

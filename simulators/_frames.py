@@ -92,11 +92,15 @@ def _names(bands: Iterable[str], own: list[str] | None) -> tuple[str, ...]:
 def read_frames(images: Any, bands: Iterable[str] | None = None) -> Frames:
     """Check `images` and measure their background twice: on everything, then with the first pass's objects masked.
 
+    `Frames` are returned as they are: what works on images takes them too, and need not measure again.
+
     Raises
     ------
     ValueError
         As `as_cube`; or where the background of a band has no noise.
     """
+    if isinstance(images, Frames):
+        return images
     raw, names = as_cube(images, bands)
     missing = np.stack([_missing(plane) for plane in raw])
     raw = np.where(missing, np.float32(0), raw)

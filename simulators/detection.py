@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalogs.checks import within
-from simulators._cutouts import clear_of_glare, cut_out, split_by_position, stamp_targets, strip_edges
+from simulators._cutouts import clear_of_glare, cut_out, split_by_position, strip_edges
 from simulators._frames import Frames, find_objects, read_frames
 from simulators._sources import BLENDED, EDGE, SATURATED, STAR, Sources
 from simulators._stars import stellar_locus
@@ -20,13 +20,14 @@ __all__ = [
     "EDGE",
     "SATURATED",
     "STAR",
+    "Frames",
     "Sources",
     "clear_of_glare",
     "cut_out",
     "detect",
     "measure",
+    "read_frames",
     "split_by_position",
-    "stamp_targets",
     "strip_edges",
 ]
 

@@ -35,7 +35,7 @@ def get_simulator(name: str) -> Callable[..., Any]:
     """
     one_of("simulator", name, list_simulators())
     if name in _OWN:
-        return getattr(importlib.import_module(_OWN[name]), name)  # type: ignore[no-any-return]
+        return getattr(importlib.import_module(_OWN[name]), name)  # type: ignore[no-any-return]  # a class, by name
     entry = _brought()[name]
     try:
         made = entry.load()
@@ -43,7 +43,7 @@ def get_simulator(name: str) -> Callable[..., Any]:
         raise ValueError(f"simulator {name!r}: {entry.value} of {_owner(entry)} cannot be imported: {error}") from error
     if not callable(made):
         raise ValueError(f"simulator {name!r}: {entry.value} of {_owner(entry)} is {made!r}, which is not callable")
-    return made  # type: ignore[no-any-return]
+    return made  # type: ignore[no-any-return]  # a class, by name
 
 
 def _brought() -> dict[str, EntryPoint]:

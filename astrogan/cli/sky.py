@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from simulators import Rows, StrongLens, WeakLens
-    from simulators.detection import Sources
+    from simulators.detection import Frames, Sources
 
 __all__ = ["HUBBLE", "Sky", "lens_simulator", "read_sky", "weak_simulator"]
 
@@ -97,12 +97,14 @@ def read_sky(
         For images that cannot be read, have no sources, or too few galaxies for stamps on both sides.
     """
     from simulators import calibrate, clear_of_glare, cut_out, detect, split_by_position, strip_edges
+    from simulators.detection import read_frames
 
     images = read_images(real, bands)
     survey = calibrate(images, pixel_scale=pixel_scale, name=real if real == HUBBLE else Path(real).name)
-    sources = detect(images)
+    frames = read_frames(images)
+    sources = detect(frames)
     shown = np.flatnonzero(sources.galaxies(SNR) & (sources.radius < size / 7) & clear_of_glare(sources, size))
-    stamps, kept = cut_out(images, sources.x[shown], sources.y[shown], size)
+    stamps, kept = cut_out(frames, sources.x[shown], sources.y[shown], size)
     shown = shown[kept]
     if len(shown) < FEWEST:
         raise ValueError(
@@ -111,7 +113,7 @@ def read_sky(
     edges = strip_edges(sources.x[shown], HELD_OUT, pairs=STRIPS)
     training, held_out = split_by_position(sources.x[shown], size, edges)
     stamps = stamps / _local_sigma(sources, survey)[shown]
-    galaxies, neighbours, density = _measured(images, sources, survey, shown, edges, size, on_progress)
+    galaxies, neighbours, density = _measured(frames, sources, survey, shown, edges, size, on_progress)
     order = np.random.default_rng(0).permutation(int(held_out.sum()))  # sources come by brightness
     return Sky(
         source=real,
@@ -126,7 +128,7 @@ def read_sky(
 
 
 def _measured(
-    images: xr.DataArray,
+    frames: Frames,
     sources: Sources,
     survey: Survey,
     shown: NDArray[np.int64],
@@ -138,11 +140,11 @@ def _measured(
     from simulators import Rows, fitted_galaxies
 
     among = np.searchsorted(edges, sources.x) % 2 == 0
-    rows, fitted = fitted_galaxies(images, sources, survey, FAINT_SNR, size, among=among, on_progress=on_progress)
+    rows, fitted = fitted_galaxies(frames, sources, survey, FAINT_SNR, size, among=among, on_progress=on_progress)
     targets = np.isin(fitted, shown)
     company = with_fainter({name: values for name, values in rows.items() if name not in "xy"}, FAINTEST)
-    widths = np.diff(np.concatenate([[0.0], edges, [images.sizes["x"]]]))[::2]
-    area = images.sizes["y"] * float(widths.sum()) * survey.pixel_scale**2
+    widths = np.diff(np.concatenate([[0.0], edges, [frames.data.shape[-1]]]))[::2]
+    area = frames.data.shape[-2] * float(widths.sum()) * survey.pixel_scale**2
     galaxies = Rows({name: values[targets] for name, values in rows.items()})
     return galaxies, Rows(company), len(company["radius"]) / area
 

@@ -41,7 +41,7 @@ class _Wrap(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *slopes: Tensor) -> Any:
-        return _Fold.apply(slopes[0])  # type: ignore[no-untyped-call]
+        return _Fold.apply(slopes[0])  # type: ignore[no-untyped-call]  # torch gives autograd.Function no types
 
 
 class _Fold(torch.autograd.Function):
@@ -58,12 +58,12 @@ class _Fold(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *slopes: Tensor) -> Any:
-        return _Wrap.apply(slopes[0])  # type: ignore[no-untyped-call]
+        return _Wrap.apply(slopes[0])  # type: ignore[no-untyped-call]  # torch gives autograd.Function no types
 
 
 def wrap(x: Tensor) -> Tensor:
     """Pad (N, C, H, W) by one pixel on every side, circularly."""
-    padded: Tensor = _Wrap.apply(x)  # type: ignore[no-untyped-call]
+    padded: Tensor = _Wrap.apply(x)  # type: ignore[no-untyped-call]  # torch gives autograd.Function no types
     return padded
 
 

@@ -69,7 +69,7 @@ class Trainer:
         self.recipe, self.batches, self.budget = recipe, batches, budget
         self.folder = None if folder is None else Path(folder)
         self.device = pick_device(device)
-        recipe.networks.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        recipe.networks.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in torch's stubs
         self.ema = Ema(recipe.networks, recipe.averaged, half_life=ema_half_life)
         self.log_every, self.checkpoint_every = log_every, checkpoint_every
         self.steps, self.images, self.seconds = 0, 0, 0.0

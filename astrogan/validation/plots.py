@@ -47,7 +47,7 @@ def finish(figure: Figure, axes: Sequence[Axes], names: Sequence[str]) -> Figure
             bbox_to_anchor=(0.01, 1.0), borderaxespad=0.3,
         )  # fmt: skip
     width, height = figure.get_figwidth() * DPI, figure.get_figheight() * DPI
-    rows = axes[0].get_subplotspec().get_gridspec().nrows  # type: ignore[union-attr]
+    rows = axes[0].get_subplotspec().get_gridspec().nrows  # type: ignore[union-attr]  # made by subplots
     top, bottom, gap = 62.0 if names else 30.0, 46.0, 70.0
     panel = (height - top - bottom - gap * (rows - 1)) / rows
     figure.subplots_adjust(

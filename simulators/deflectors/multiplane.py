@@ -40,7 +40,7 @@ class MultiPlane(Deflector):
     Raises
     ------
     ValueError
-        For redshifts that are as many as the parts, or not in (0, z_source), and as for `Sum`.
+        For redshifts that are not as many as the parts, or not in (0, z_source), and as for `Sum`.
     """
 
     parts: Iterable[Deflector]

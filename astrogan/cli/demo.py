@@ -124,8 +124,8 @@ def _write(
         notes = (
             "Real stamps come from strips of the frame, in turn for training and for judging, each in units of the "
             "noise around it. Galaxies, their neighbours and their number are measured on the training strips.",
-            f"The refiner adds {100 * refiner.config.strength:.0f} % of what it would: the least that a judge of the "
-            "training strips asks for.",
+            f"The refiner adds {100 * refiner.config.strength:.0f} % of what it would: the share that a judge of the "
+            "training strips tells least.",
         )
         log = folder / "training" / "log.jsonl"
         content = replace(content, training_log=log, model_card=refiner.card, notes=notes)

@@ -128,10 +128,10 @@ def train(
 
 
 def measure_out(refiner: Refiner, lesson: Simulated, sky: Sky, seed: int, steps: Steps) -> Refiner:
-    """The refiner at the strength that a judge of features needs: the least whose AUC is within its error of the best.
+    """The refiner at the strength that a judge of features tells least, or at 0 if that does as well within its error.
 
-    Judged on the training side. Where the simulation is already as close as the judge can tell, that is 0: training on
-    few stamps, or long, can make things worse, and nothing is then added.
+    Judged on the training side. Training on few stamps, or long, can make a close simulation worse: nothing is then
+    added.
     """
     from astrogan.validation import two_sample
 
@@ -144,8 +144,9 @@ def measure_out(refiner: Refiner, lesson: Simulated, sky: Sky, seed: int, steps:
             image = refiner.with_strength(strength).apply(part.samples, part.tangents, seed=seed)["image"].values
             scores[strength] = two_sample(real, image / sigma, seed=seed, classifiers=("features",))[0]
             step.advance((index + 1) / len(STRENGTHS))
-        best = min(scores.values(), key=lambda score: score.auc)
-        chosen = next(strength for strength, score in scores.items() if score.auc <= best.auc + best.auc_error)
+        best = min(scores, key=lambda strength: scores[strength].auc)
+        helps = scores[0.0].auc > scores[best].auc + scores[best].auc_error
+        chosen = best if helps else 0.0
         step.done(", ".join(f"{strength:g}: AUC {score.auc:.3f}" for strength, score in scores.items()))
     measured = refiner.with_strength(chosen)
     measured.card["strength"] = chosen

@@ -183,7 +183,7 @@ def _at(table: Array, position: Array) -> Array:
 
 def _sersic_transform(n: float, k: Array) -> Array:
     """Fourier transform of a unit circular Sersic profile at `k` [rad per half-light radius]."""
-    from simulators.light import N_MAX, N_MIN, TABLE_NODES, TABLE_ROWS, sersic_table
+    from simulators.light.sersic import N_MAX, N_MIN, TABLE_NODES, TABLE_ROWS, sersic_table
 
     row = 1.0 + (TABLE_ROWS - 3) * math.log(n / N_MIN) / math.log(N_MAX / N_MIN)
     low = int(row)

@@ -1,4 +1,4 @@
-"""Light profiles: arrays of objects, checked at construction, drawn through the Fourier plane."""
+"""Sersic profiles and their Fourier transforms."""
 
 from __future__ import annotations
 

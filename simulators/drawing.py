@@ -10,16 +10,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from catalogs.checks import one_of
+from catalogs.checks import one_of, within
 from simulators._boxes import choose_boxes, folded
 from simulators._kernels import light as kernels
 from simulators._kernels._jit import run
+from simulators._spectra import add_points
 from simulators.grid import PixelGrid
+from simulators.labels import LABELS
 from simulators.light import Sersic, sersic_table
 from simulators.psf import PSF
 from simulators.psf.base import band_limit
 
-__all__ = ["ACCURACY", "Accuracy", "draw_sersic"]
+__all__ = ["ACCURACY", "Accuracy", "draw_points", "draw_sersic"]
 
 Array = NDArray[np.float64]
 
@@ -107,3 +109,31 @@ def draw_sersic(light: Sersic, flux: Array, grid: PixelGrid, psfs: tuple[PSF, ..
         run(pair, len(these), table, *objects, modes.kx, modes.ky, modes.psf, *modes.waves, image)
         background = folded(rows[these], grid, psfs, int(box)) * flux[these] * grid.scale**2
         out[these] += image - background[:, :, None, None]
+
+
+def draw_points(
+    x: Array, y: Array, flux: Array, grid: PixelGrid, psfs: tuple[PSF, ...], accuracy: str, out: Array
+) -> None:
+    """Add point sources, PSF and pixel at any place between pixels, to `out`.
+
+    Parameters
+    ----------
+    x, y : array, shape (N,)
+        Places [arcsec] from the stamp's centre; outside the stamp, only the wings of the PSF are seen.
+    flux : array, shape (N, B)
+        Flux of each point in each band.
+    grid : PixelGrid
+    psfs : tuple of PSF, length B
+    accuracy : {"fast", "default", "high"}
+    out : array, shape (N, B, size, size)
+        Changed in place.
+
+    Raises
+    ------
+    ValueError
+        For a place that is not finite or out of range, or a flux that is not finite or negative.
+    """
+    settings = ACCURACY[one_of("accuracy", accuracy, ACCURACY)]
+    for name, values in (("x", x), ("y", y), ("flux", flux)):
+        within(f"draw_points {name}", values, LABELS[name].low, LABELS[name].high, LABELS[name].unit)
+    add_points(np.asarray(x), np.asarray(y), np.asarray(flux), grid, psfs, (settings.cutoff, settings.folding), out)

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["differences"]
+from catalogs import Survey
+from simulators.layout import Layout
+
+__all__ = ["tangents"]
 
 Array = NDArray[np.float64]
 
 
-def differences(
+def tangents(
     expected: Callable[[dict[str, Array], str], Array],
     values: dict[str, Array],
-    name: str,
-    step: float,
-    *,
-    components: bool,
-    bands: tuple[str, ...],
-) -> Iterator[tuple[str, Array]]:
-    """(tangent name, derivative (S, B, y, x)) of one label, split by component and, for fluxes, by band.
+    names: Iterable[str],
+    layout: Layout,
+    survey: Survey,
+) -> dict[str, Array]:
+    """Derivatives (S, B, y, x) by the labels `names`, split by component and, for fluxes, by band.
 
     Parameters
     ----------
@@ -29,15 +30,28 @@ def differences(
         (labels, the label that moves) -> the part of the expected image that it moves.
     values : mapping of str to array
         All labels.
-    step : float
-        Half the difference; negative ones are fractions of the value.
-    components : bool
-        The label has a component dimension.
-    bands : tuple of str
-        Band names of a flux; empty for other labels.
+    names, layout, survey
     """
+    columns: dict[str, Array] = {}
+    for name in names:
+        bands = survey.band_names if name in layout.flux_labels else ()
+        step = layout.step(name, survey.pixel_scale)
+        columns |= dict(_differences(expected, values, name, step, several=name in layout.dimensions, bands=bands))
+    return columns
+
+
+def _differences(
+    expected: Callable[[dict[str, Array], str], Array],
+    values: dict[str, Array],
+    name: str,
+    step: float,
+    *,
+    several: bool,
+    bands: tuple[str, ...],
+) -> Iterator[tuple[str, Array]]:
+    """(tangent name, derivative) of one label; negative steps are fractions of the value."""
     value = values[name]
-    numbers = range(value.shape[1]) if components else [None]
+    numbers = range(value.shape[1]) if several else [None]
     for component in numbers:
         move = np.zeros_like(value)
         at = (slice(None), component) if component is not None else slice(None)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from catalogs import Band
 from simulators.grid import PixelGrid
+from simulators.layout import Layout
 from simulators.neighbours import each_neighbour
 from simulators.psf import PSF
 
@@ -37,27 +38,22 @@ def stacked_sigmas(images: Array, bands: Sequence[Band]) -> Array:
 
 
 def component_images(
-    parts: Mapping[str, tuple[str, ...]],
-    component_labels: tuple[str, ...],
-    labels: dict[str, Array],
-    draw: Callable[[str, dict[str, Array]], Array],
+    layout: Layout, labels: dict[str, Array], draw: Callable[[str, dict[str, Array]], Array]
 ) -> dict[str, Array]:
     """Expected image of each component, (S, B, y, x): each part, and where it has several components each of these.
 
     Parameters
     ----------
-    parts : mapping
-        Part -> the labels that it depends on.
-    component_labels : tuple of str
-        The labels that have a component dimension.
+    layout : Layout
     labels : mapping
         Checked labels.
     draw : function
         (part, labels) -> its expected image.
     """
     images = {}
-    for part, names in parts.items():
-        several = [name for name in names if name in component_labels]
+    for part, names in layout.parts.items():
+        dimension = layout.splits.get(part)
+        several = [name for name in names if dimension and layout.dimensions.get(name) == dimension]
         for k in range(labels[several[0]].shape[1] if several else 0):
             one = labels | {name: labels[name][:, k : k + 1] for name in several}
             images[f"{part.removesuffix('s')}_{k}"] = draw(part, one)

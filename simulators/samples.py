@@ -45,17 +45,15 @@ def sample_ids_of(truth: Any, n: int) -> NDArray[np.int64]:
 
 @dataclass(frozen=True)
 class LabelShapes:
-    """Which labels of a simulator have a band dimension, and which a second one: ``component`` or ``neighbour``."""
+    """Which labels of a simulator have a band dimension, and which a second one before it, such as ``component``."""
 
     flux: tuple[str, ...]
-    components: tuple[str, ...]
+    seconds: Mapping[str, str]
     bands: tuple[str, ...]
 
     def second(self, name: str) -> str | None:
         """Name of the label's second dimension, if it may have one."""
-        if name.startswith("neighbour_"):
-            return "neighbour"
-        return "component" if name in self.components else None
+        return self.seconds.get(name)
 
     def full_rank(self, name: str) -> int:
         """Number of dimensions of the label with all that it may have."""
@@ -132,7 +130,7 @@ def samples(
     for name, value in labels.items():
         dims: tuple[str, ...] = ("sample",)
         second = shapes.second(name)
-        if second is not None and (value.shape[1] > 1 or second == "neighbour"):
+        if second is not None and (value.shape[1] > 1 or second != "component"):
             dims += (second,)
         elif second is not None:
             value = value[:, 0]

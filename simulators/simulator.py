@@ -6,23 +6,24 @@ import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 import catalogs
 from catalogs.checks import one_of, within
-from simulators._psf_choice import check_psfs, draw_psfs, each_psf, psf_labels, psfs_of
-from simulators._tangents import differences
+from simulators._psf_choice import draw_psfs, each_psf, psfs_of
+from simulators._tangents import tangents
+from simulators._truth import checked_labels, label_shapes
 from simulators.grid import PixelGrid
-from simulators.labels import check_labels
+from simulators.layout import Layout
 from simulators.neighbours import NEIGHBOUR_LABELS, add_neighbours, draw_neighbours
 from simulators.noise import add_noise
 from simulators.pixel_labels import component_images, pixel_labels
 from simulators.population import PopulationLike, draw_labels, resolve
 from simulators.psf import PSF, PSFLibrary
-from simulators.samples import PIXEL_LABELS, LabelShapes, labels_of, sample_ids_of, samples, tangent_array
+from simulators.samples import PIXEL_LABELS, sample_ids_of, samples, tangent_array
 from simulators.selection import Expected, Selection, SelectLike, drawers_of, selected, selection_of
 
 if TYPE_CHECKING:
@@ -81,15 +82,25 @@ class Simulator(ABC):
     neighbour_population: PopulationLike = ()
     select: SelectLike = ()
 
-    labels: ClassVar[tuple[str, ...]]
-    extras: ClassVar[tuple[str, ...]] = ()  # labels that a population may give and no image needs
-    flux_labels: ClassVar[tuple[str, ...]]
-    component_labels: ClassVar[tuple[str, ...]] = ()
-    parts: ClassVar[Mapping[str, tuple[str, ...]]]  # what is drawn separately and summed -> the labels it depends on
-    fits: ClassVar[tuple[tuple[str, ...], ...]]  # sets of labels that an image can tell apart
-    steps: ClassVar[Mapping[str, float]]
-    default_population: ClassVar[str]
-    arcs: ClassVar[str] = ""  # what the names of lensed components begin with
+    @property
+    @abstractmethod
+    def layout(self) -> Layout:
+        """Labels and parts of these samples."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """All labels that the image needs."""
+        return self.layout.labels
+
+    @property
+    def flux_labels(self) -> tuple[str, ...]:
+        """Those of them that have a band dimension."""
+        return self.layout.flux_labels
+
+    @property
+    def fits(self) -> tuple[tuple[str, ...], ...]:
+        """Sets of labels that an image can tell apart."""
+        return self.layout.fits
 
     def __post_init__(self) -> None:
         from simulators.drawing import ACCURACY
@@ -150,8 +161,8 @@ class Simulator(ABC):
 
     def _drawn(self, seed: int, ids: NDArray[np.int64], tag: str) -> dict[str, Array]:
         """Labels of the objects themselves."""
-        names = (self.labels, seed, ids, tag, self.extras)
-        labels = draw_labels(self.default_population, self.population, self._survey, *names)
+        names = (self.labels, seed, ids, tag, self.layout.extras)
+        labels = draw_labels(self.layout.population, self.population, self._survey, *names)
         return labels | draw_psfs(self.psf, seed, ids, tag)
 
     def _shown(self, labels: dict[str, Array], ids: NDArray[np.int64]) -> tuple[xr.Dataset, Expected]:
@@ -160,7 +171,7 @@ class Simulator(ABC):
 
     def _drawers(self, labels: dict[str, Array]) -> dict[str, Callable[[Expected], Array]]:
         """What draws the `Expected` images of these labels."""
-        parts: dict[str, Callable[[], Array]] = {part: partial(self._part, part, labels) for part in self.parts}
+        parts: dict[str, Callable[[], Array]] = {part: partial(self._part, part, labels) for part in self.layout.parts}
         if NEIGHBOUR_LABELS[0] in labels:
             parts["neighbours"] = partial(self._around, labels)
         return drawers_of(parts, self._survey.bands)
@@ -190,8 +201,8 @@ class Simulator(ABC):
     @each_psf
     def _labelled(self, labels: dict[str, Array]) -> dict[str, NDArray[Any]]:
         """The expected image and the planes of pixel labels."""
-        images = component_images(self.parts, self.component_labels, labels, self._part)
-        if len(images) == len(self.parts):  # nothing is drawn twice; several sources together round otherwise
+        images = component_images(self.layout, labels, self._part)
+        if len(images) == len(self.layout.parts):  # nothing is drawn twice; several sources together round otherwise
             image = np.sum(list(images.values()), axis=0)
             if NEIGHBOUR_LABELS[0] in labels:
                 add_neighbours(labels, *self._drawing, image)
@@ -200,7 +211,11 @@ class Simulator(ABC):
         if NEIGHBOUR_LABELS[0] in labels:
             images["neighbours"] = self._around(labels)
         fields = {name: field.astype(np.float32) for name, field in self._fields(labels).items()}
-        return {"image": image, **pixel_labels(images, labels, self._survey.bands, self._drawing, self.arcs), **fields}
+        return {
+            "image": image,
+            **pixel_labels(images, labels, self._survey.bands, self._drawing, self.layout.arcs),
+            **fields,
+        }
 
     def observe(self, clean: xr.Dataset, seed: int) -> xr.Dataset:
         """Add noise to an expected image: `image`, `variance`, `mask`, and it itself as `clean`; pixel labels stay."""
@@ -226,27 +241,11 @@ class Simulator(ABC):
         for name in names:
             one_of(f"{type(self).__name__} label", name, self.labels)
         values = self._checked(truth)
-        columns = {key: plane for name in names for key, plane in self._differences(values, name)}
-        return tangent_array(columns, sample_ids_of(truth, len(next(iter(columns.values())))), self._survey)
-
-    def _differences(self, values: dict[str, Array], name: str) -> Iterable[tuple[str, Array]]:
-        """(tangent name, derivative (S, B, y, x)) of one label."""
-        step = self.steps[name]  # a fraction of the value for positive labels, of a pixel or of one otherwise
-        step *= self._survey.pixel_scale if step > 0 and name.endswith(("x", "y")) else 1.0
-        bands = self._survey.band_names if name in self.flux_labels else ()
-        of_components = name in self.component_labels
-        return differences(self._expected, values, name, step, components=of_components, bands=bands)
+        columns = tangents(self._expected, values, names, self.layout, self._survey)
+        return tangent_array(columns, sample_ids_of(truth, len(values[self.labels[0]])), self._survey)
 
     def _checked(self, truth: xr.Dataset | Mapping[str, ArrayLike]) -> dict[str, Array]:
-        owner = type(self).__name__
-        names = self.labels + tuple(name for name in self.extras if name in truth)
-        names += (NEIGHBOUR_LABELS if NEIGHBOUR_LABELS[0] in truth else ()) + psf_labels(self.psf)
-        labels = check_labels(dict(labels_of(truth, names, self._shapes, owner)), names, owner)
-        return check_psfs(self.psf, labels, owner)
-
-    @property
-    def _shapes(self) -> LabelShapes:
-        return LabelShapes((*self.flux_labels, NEIGHBOUR_LABELS[0]), self.component_labels, self._survey.band_names)
+        return checked_labels(truth, self.layout, self.psf, self._survey, type(self).__name__)
 
     def _dataset(
         self,
@@ -259,7 +258,7 @@ class Simulator(ABC):
     ) -> xr.Dataset:
         attrs = dict(getattr(before, "attrs", {}))
         attrs |= {"simulator": type(self).__name__} | ({} if seed is None else {"seed": seed})
-        return samples(labels, self._shapes, ids, self._survey, planes or {}, attrs)
+        return samples(labels, label_shapes(self.layout, self._survey), ids, self._survey, planes or {}, attrs)
 
     @each_psf
     def _expected(self, labels: dict[str, Array], label: str | None = None) -> Array:
@@ -267,7 +266,7 @@ class Simulator(ABC):
         moves.
         """
         out = self._dark(labels)
-        for part, names in self.parts.items():
+        for part, names in self.layout.parts.items():
             if label is None or label in names:
                 self._draw(part, labels, out)
         if label is None and NEIGHBOUR_LABELS[0] in labels:

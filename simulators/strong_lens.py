@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from simulators._psf_choice import each_psf
 from simulators.deflectors import EPL, ExternalShear, Sum
 from simulators.drawing import draw_sersic
+from simulators.layout import Layout
 from simulators.light import Sersic
 from simulators.raytracing import draw_lensed
 from simulators.selection import Expected
@@ -22,6 +22,27 @@ __all__ = ["StrongLens"]
 Array = NDArray[np.float64]
 _SHAPE = ("flux", "radius", "n", "e1", "e2", "x", "y")
 _STEPS = {"flux": -1e-2, "radius": -1e-3, "n": -1e-3, "e1": 1e-3, "e2": 1e-3, "x": 2e-2, "y": 2e-2}
+_MASS = ("theta_E", "gamma", "lens_e1", "lens_e2", "lens_x", "lens_y", "shear_g1", "shear_g2")
+_LIGHT, _SOURCE = (tuple(f"{owner}_{name}" for name in _SHAPE) for owner in ("light", "source"))
+_LAYOUT = Layout(
+    labels=(*_MASS, *_LIGHT, *_SOURCE),
+    flux_labels=("light_flux", "source_flux"),
+    parts={"light": _LIGHT, "sources": (*_MASS, *_SOURCE)},
+    fits=((*_MASS, *_LIGHT, *_SOURCE),),
+    # Wide steps: cells that are refined more or less as labels move make the image a little rough.
+    steps={
+        **dict.fromkeys(("lens_e1", "lens_e2", "shear_g1", "shear_g2", "gamma"), 2e-3),
+        "theta_E": -2e-3,
+        "lens_x": 2e-2,
+        "lens_y": 2e-2,
+        **{f"{owner}_{name}": step for owner in ("light", "source") for name, step in _STEPS.items()},
+    },
+    population="galaxy-galaxy",
+    extras=("z_lens", "z_source", "sigma_v"),
+    dimensions=dict.fromkeys(_SOURCE, "component"),
+    splits={"sources": "component"},
+    arcs="source",
+)
 
 
 def _light(labels: dict[str, Array], owner: str, component: int | None = None) -> Sersic:
@@ -47,29 +68,10 @@ class StrongLens(Simulator):
     may add ``z_lens``, ``z_source`` and ``sigma_v``, which are kept in the truth.
     """
 
-    labels: ClassVar[tuple[str, ...]] = (
-        *("theta_E", "gamma", "lens_e1", "lens_e2", "lens_x", "lens_y", "shear_g1", "shear_g2"),
-        *(f"light_{name}" for name in _SHAPE),
-        *(f"source_{name}" for name in _SHAPE),
-    )
-    extras: ClassVar[tuple[str, ...]] = ("z_lens", "z_source", "sigma_v")
-    flux_labels: ClassVar[tuple[str, ...]] = ("light_flux", "source_flux")
-    component_labels: ClassVar[tuple[str, ...]] = tuple(f"source_{name}" for name in _SHAPE)
-    parts: ClassVar[dict[str, tuple[str, ...]]] = {
-        "light": tuple(f"light_{name}" for name in _SHAPE),
-        "sources": (*labels[:8], *component_labels),
-    }
-    fits: ClassVar[tuple[tuple[str, ...], ...]] = (labels,)
-    # Wide steps: cells that are refined more or less as labels move make the image a little rough.
-    steps: ClassVar[dict[str, float]] = {
-        **dict.fromkeys(("lens_e1", "lens_e2", "shear_g1", "shear_g2", "gamma"), 2e-3),
-        "theta_E": -2e-3,
-        "lens_x": 2e-2,
-        "lens_y": 2e-2,
-        **{f"{owner}_{name}": step for owner in ("light", "source") for name, step in _STEPS.items()},
-    }
-    default_population: ClassVar[str] = "galaxy-galaxy"
-    arcs: ClassVar[str] = "source"
+    @property
+    def layout(self) -> Layout:
+        """Labels and parts of these samples."""
+        return _LAYOUT
 
     def _draw(self, part: str, labels: dict[str, Array], out: Array) -> None:
         if part == "light":

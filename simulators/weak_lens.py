@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from catalogs.checks import within
 from simulators.drawing import draw_sersic
+from simulators.layout import Layout
 from simulators.light import Sersic
 from simulators.selection import Selection
 from simulators.shapes import magnification
@@ -19,6 +19,26 @@ from simulators.simulator import Simulator
 __all__ = ["WeakLens"]
 
 Array = NDArray[np.float64]
+_LABELS = ("flux", "radius", "n", "e1", "e2", "x", "y", "g1", "g2", "kappa")
+_LAYOUT = Layout(
+    labels=_LABELS,
+    flux_labels=("flux",),
+    parts={"galaxy": _LABELS},
+    fits=(
+        ("flux", "radius", "n", "e1", "e2", "x", "y"),
+        ("flux", "radius", "n", "g1", "g2", "x", "y"),  # a shear is another ellipticity
+        ("n", "e1", "e2", "x", "y", "kappa"),  # a convergence is another flux and radius
+    ),
+    steps={
+        **dict.fromkeys(("e1", "e2", "g1", "g2", "kappa"), 1e-4),
+        "flux": -1e-2,
+        "radius": -1e-3,
+        "n": -1e-3,
+        "x": 1e-3,
+        "y": 1e-3,
+    },
+    population="weak-lensing",
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -42,24 +62,6 @@ class WeakLens(Simulator):
 
     ring: int = 1
 
-    labels: ClassVar[tuple[str, ...]] = ("flux", "radius", "n", "e1", "e2", "x", "y", "g1", "g2", "kappa")
-    flux_labels: ClassVar[tuple[str, ...]] = ("flux",)
-    parts: ClassVar[dict[str, tuple[str, ...]]] = {"galaxy": labels}
-    fits: ClassVar[tuple[tuple[str, ...], ...]] = (
-        ("flux", "radius", "n", "e1", "e2", "x", "y"),
-        ("flux", "radius", "n", "g1", "g2", "x", "y"),  # a shear is another ellipticity
-        ("n", "e1", "e2", "x", "y", "kappa"),  # a convergence is another flux and radius
-    )
-    steps: ClassVar[dict[str, float]] = {
-        **dict.fromkeys(("e1", "e2", "g1", "g2", "kappa"), 1e-4),
-        "flux": -1e-2,
-        "radius": -1e-3,
-        "n": -1e-3,
-        "x": 1e-3,
-        "y": 1e-3,
-    }
-    default_population: ClassVar[str] = "weak-lensing"
-
     def __post_init__(self) -> None:
         super().__post_init__()
         within("ring", self.ring, 1, 360, "galaxies")
@@ -67,6 +69,11 @@ class WeakLens(Simulator):
             raise ValueError(f"ring = {self.ring!r} is not a whole number of galaxies")
         if self.ring > 1 and self.select != Selection(()):
             raise ValueError("select would break rings: cut on rings afterwards, or use ring=1")
+
+    @property
+    def layout(self) -> Layout:
+        """Labels and parts of these samples."""
+        return _LAYOUT
 
     def _drawn(self, seed: int, ids: NDArray[np.int64], tag: str) -> dict[str, Array]:
         labels = super()._drawn(seed, ids // self.ring, tag)

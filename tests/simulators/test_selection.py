@@ -74,10 +74,10 @@ def test_the_rate_goes_with_the_samples_into_their_file(tmp_path):
 
 def test_magnification_is_that_of_rays():
     """Against a fine grid of rays through the lens: area of a disc-like source times its brightness, without PSF."""
-    labels = dict.fromkeys(StrongLens.labels, 0.0)
+    simulator = StrongLens(survey=SURVEY, size=64)
+    labels = dict.fromkeys(simulator.labels, 0.0)
     labels |= {"theta_E": 1.2, "gamma": 2.0, "lens_e1": 0.1, "shear_g1": 0.05, "light_radius": 1.0, "light_n": 1.0}
     labels |= {"source_flux": 10.0, "source_radius": 0.3, "source_n": 1.0, "source_x": 0.2, "source_y": 0.1}
-    simulator = StrongLens(survey=SURVEY, size=64)
     axis = (np.arange(2400) - 1199.5) * 0.005
     x, y = np.meshgrid(axis, axis)
     (ax, ay), (sx, sy) = EPL(1.2, 2.0, 0.1).deflection(x, y), ExternalShear(0.05, 0.0).deflection(x, y)

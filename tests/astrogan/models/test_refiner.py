@@ -62,7 +62,7 @@ def test_labels_stay_with_the_projection_and_move_without(simulated):
     safe = wild().apply(samples, tangents)["image"].values
     loose = wild().apply(samples, label_safe=False)["image"].values
     assert np.abs(safe - before).max() > 5 * np.sqrt(variance.min())
-    for labels in WeakLens.fits:
+    for labels in WeakLens(survey=SURVEY).fits:
         names = [n for n in tangents["label"].values if n in labels or n.split("_")[0] in labels]
         jacobian = tangents.sel(label=names).values
         kept = label_drift(before, safe, jacobian, variance, names, control=loose)

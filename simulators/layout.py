@@ -1,0 +1,54 @@
+"""What a simulator's samples consist of: labels, their dimensions, and the parts of the image that they move."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+__all__ = ["Layout"]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The labels of one simulator as it is set up.
+
+    Parameters
+    ----------
+    labels : tuple of str
+        All that the image needs.
+    flux_labels : tuple of str
+        Those with a band dimension.
+    parts : mapping
+        What is drawn separately and summed -> the labels that it depends on.
+    fits : tuple of tuples of str
+        Sets of labels that an image can tell apart.
+    steps : mapping of str to float
+        Half the difference in `tangent` for each label: a fraction of the value where negative, of a pixel for
+        positions.
+    population : str
+        The catalogued population that lies under all others.
+    extras : tuple of str
+        Labels that a population may give and no image needs.
+    dimensions : mapping of str to str
+        Label -> the dimension that it may have between sample and band.
+    splits : mapping of str to str
+        Part -> the dimension along which it consists of several components.
+    arcs : str
+        What the names of lensed components begin with; ``""`` for none.
+    """
+
+    labels: tuple[str, ...]
+    flux_labels: tuple[str, ...]
+    parts: Mapping[str, tuple[str, ...]]
+    fits: tuple[tuple[str, ...], ...]
+    steps: Mapping[str, float]
+    population: str
+    extras: tuple[str, ...] = ()
+    dimensions: Mapping[str, str] = field(default_factory=dict)
+    splits: Mapping[str, str] = field(default_factory=dict)
+    arcs: str = ""
+
+    def step(self, name: str, pixel_scale: float) -> float:
+        """Half the difference by which `tangent` moves a label; a fraction of its value where negative."""
+        step = self.steps[name]
+        return step * pixel_scale if step > 0 and name.endswith(("x", "y")) else step

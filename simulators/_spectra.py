@@ -41,7 +41,7 @@ def modes_of(grid: PixelGrid, psfs: tuple[PSF, ...], box: int, cutoff: float) ->
     spacing = 2.0 * math.pi / (side * grid.scale)
     most = 4 * side - 1
     count = max(math.ceil(band_limit(psf, cutoff, most * spacing, most) / spacing - 1e-6) for psf in psfs)
-    ky: Array = np.arange(-count, count + 1) * spacing
+    ky = np.asarray(np.arange(-count, count + 1) * spacing, dtype=np.float64)
     kx = ky[count:]
     pixel = np.sinc(ky[:, None] * grid.scale / (2 * math.pi)) * np.sinc(kx[None, :] * grid.scale / (2 * math.pi))
     pixel *= (np.hypot(ky[:, None], kx[None, :]) <= kx[-1]) / side**2

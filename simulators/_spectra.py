@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from simulators._boxes import BOXES, _folded_wings, _wings
 from simulators.grid import PixelGrid
+from simulators.light import Light
 from simulators.psf import PSF
 from simulators.psf.base import band_limit
 
-__all__ = ["Modes", "add_points", "boxes_around", "modes_of", "place"]
+__all__ = ["add_points", "add_transforms"]
 
 Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]
@@ -99,4 +100,20 @@ def add_points(
         for n in inside[these]:
             along_x, along_y = place(modes, x[n], y[n], grid)
             image = (along_y @ modes.response @ along_x).real - background[:, None, None]
+            out[n] += flux[n, :, None, None] * image
+
+
+def add_transforms(
+    light: Light, flux: Array, grid: PixelGrid, psfs: tuple[PSF, ...], limits: tuple[float, float], out: Array
+) -> None:
+    """Add N profiles of unit flux by their transforms, times `flux` (N, B), at the (cutoff, folding) of an accuracy."""
+    x, y = np.asarray(light.x), np.asarray(light.y)
+    boxes = boxes_around(np.maximum(np.abs(x), np.abs(y)), light.reach(), grid, psfs, limits[1])
+    for box, these in by_box(boxes):
+        modes = modes_of(grid, psfs, box, limits[0])
+        background = modes.folded * grid.scale**2
+        for n in these:
+            along_x, along_y = place(modes, x[n], y[n], grid)
+            spectrum = light.take(n).transform(modes.kx, modes.ky)[0].T
+            image = (along_y @ (spectrum * modes.response) @ along_x).real - background[:, None, None]
             out[n] += flux[n, :, None, None] * image

@@ -14,14 +14,14 @@ from catalogs.checks import one_of, within
 from simulators._boxes import choose_boxes, folded
 from simulators._kernels import light as kernels
 from simulators._kernels._jit import run
-from simulators._spectra import add_points
+from simulators._spectra import add_points, add_transforms
 from simulators.grid import PixelGrid
 from simulators.labels import LABELS
-from simulators.light import Sersic, sersic_table
+from simulators.light import Light, PointSource, Sersic, sersic_table
 from simulators.psf import PSF
 from simulators.psf.base import band_limit
 
-__all__ = ["ACCURACY", "Accuracy", "draw_points", "draw_sersic"]
+__all__ = ["ACCURACY", "Accuracy", "draw_light", "draw_points", "draw_sersic"]
 
 Array = NDArray[np.float64]
 
@@ -137,3 +137,25 @@ def draw_points(
     for name, values in (("x", x), ("y", y), ("flux", flux)):
         within(f"draw_points {name}", values, LABELS[name].low, LABELS[name].high, LABELS[name].unit)
     add_points(np.asarray(x), np.asarray(y), np.asarray(flux), grid, psfs, (settings.cutoff, settings.folding), out)
+
+
+def draw_light(light: Light, flux: Array, grid: PixelGrid, psfs: tuple[PSF, ...], accuracy: str, out: Array) -> None:
+    """Add any light profiles to `out`: Sersics and points by their own kernels, others by their transforms.
+
+    Parameters
+    ----------
+    light : Light
+        N objects; `flux` takes the place of their own.
+    flux, grid, psfs, accuracy, out
+        As of `draw_sersic`.
+    """
+    settings = ACCURACY[one_of("accuracy", accuracy, ACCURACY)]
+    drawing = (grid, psfs, accuracy, out)
+    for part, share in light.components():
+        of_part = flux * share[:, None]
+        if isinstance(part, Sersic):
+            draw_sersic(part, of_part, *drawing)
+        elif isinstance(part, PointSource):
+            draw_points(np.asarray(part.x), np.asarray(part.y), of_part, *drawing)
+        else:
+            add_transforms(part, of_part, grid, psfs, (settings.cutoff, settings.folding), out)

@@ -31,6 +31,21 @@ _PER_LIGHT = {
     "x": Label("arcsec", "centre in x from the stamp's centre", -1e3, 1e3),
     "y": Label("arcsec", "centre in y from the stamp's centre", -1e3, 1e3),
 }
+_MORE_LIGHT = {
+    "bulge_fraction": Label("", "share of the bulge in the flux", 0.0, 1.0),
+    **{
+        f"{part}_{name}": Label(label.unit, f"{part}: {label.long_name}", label.low, label.high)
+        for part, names in (("bulge", ("radius", "n", "e1", "e2")), ("disk", ("radius", "e1", "e2")))
+        for name, label in _PER_LIGHT.items()
+        if name in names
+    },
+    "knot_fraction": Label("", "share of the knots in the flux", 0.0, 1.0),
+    "knot_radius": Label("arcsec", "half-light radius of a knot", 1e-4, 1e3),
+    "knot_seed": Label("", "number of the pattern of knots, whole", 0.0, 1e9),
+    "image_index": Label("", "entry of the real galaxies", 0.0, 1e9),
+    "zoom": Label("", "size of the galaxy over that of its image", 1e-2, 1e2),
+    "angle": Label("rad", "turn of the galaxy, counter-clockwise", -1e3, 1e3),
+}
 _LENSING = {
     "g1": Label("", "reduced shear along x", -0.9, 0.9),
     "g2": Label("", "reduced shear along the diagonal", -0.9, 0.9),
@@ -51,6 +66,7 @@ _COSMIC = {
 }
 LABELS: dict[str, Label] = {
     **_PER_LIGHT,
+    **_MORE_LIGHT,
     **_LENSING,
     **_COSMIC,
     **{

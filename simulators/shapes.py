@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["axis_ratio", "magnification", "shape_matrix"]
+__all__ = ["axis_ratio", "ellipse", "magnification", "shape_matrix"]
 
 Array = NDArray[np.float64]
 
@@ -27,3 +27,14 @@ def axis_ratio(e1: Array, e2: Array) -> tuple[Array, Array]:
     """Axis ratio q and position angle [rad, counter-clockwise from +x] of an ellipticity |e| = (1-q)/(1+q)."""
     modulus = np.hypot(e1, e2)
     return (1.0 - modulus) / (1.0 + modulus), 0.5 * np.arctan2(e2, e1)
+
+
+def ellipse(matrix: Array) -> tuple[Array, Array, Array]:
+    """Radius on the geometric mean axis and e1, e2 of the ellipses that `matrix` (..., 2, 2) makes of the unit circle.
+
+    From M M^T = Q: e = (Q11 - Q22 + 2i Q12) / (Q11 + Q22 + 2 sqrt(det Q)) (Seitz & Schneider 1997, eq. 2.4).
+    """
+    q = matrix @ np.swapaxes(matrix, -1, -2)
+    area = np.abs(np.linalg.det(matrix))
+    size = q[..., 0, 0] + q[..., 1, 1] + 2.0 * area
+    return np.sqrt(area), (q[..., 0, 0] - q[..., 1, 1]) / size, 2.0 * q[..., 0, 1] / size

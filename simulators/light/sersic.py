@@ -5,15 +5,16 @@ from __future__ import annotations
 import functools
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from catalogs.checks import within
 from simulators._kernels import light as light_kernels
 from simulators._kernels import sersic as sersic_kernels
 from simulators.labels import LABELS
-from simulators.shapes import shape_matrix
+from simulators.light.base import Array, Light
+from simulators.shapes import ellipse, shape_matrix
 
 __all__ = ["Sersic", "sersic_b", "sersic_table"]
 
@@ -62,7 +63,7 @@ def sersic_table() -> NDArray[np.float64]:
 
 
 @dataclass(frozen=True)
-class Sersic:
+class Sersic(Light):
     """Sersic (1963) profiles, one per element of its broadcast parameters.
 
     Parameters
@@ -92,22 +93,18 @@ class Sersic:
     x: ArrayLike = 0.0
     y: ArrayLike = 0.0
 
-    def __post_init__(self) -> None:
-        names = ("flux", "radius", "n", "e1", "e2", "x", "y")
-        ranges = [LABELS[name] for name in names]
-        values = [
-            within(f"Sersic {name}", getattr(self, name), label.low, label.high, label.unit)
-            for name, label in zip(names, ranges, strict=True)
-        ]
-        columns = np.broadcast_arrays(*(np.atleast_1d(value) for value in values))
-        if columns[0].ndim != 1:
-            raise ValueError(f"Sersic parameters broadcast to shape {columns[0].shape}; one dimension is allowed")
-        within("Sersic |e|", np.hypot(columns[3], columns[4]), 0.0, 0.95)
-        for name, column in zip(names, columns, strict=True):
-            object.__setattr__(self, name, np.ascontiguousarray(column))
+    ranges: ClassVar = {name: LABELS[name] for name in ("flux", "radius", "n", "e1", "e2", "x", "y")}
 
-    def __len__(self) -> int:
-        return len(np.asarray(self.flux))
+    def components(self) -> tuple[tuple[Sersic, Array], ...]:
+        """See `Light.components`."""
+        return ((self._with(flux=np.ones(len(self))), np.ones(len(self))),)
+
+    def transformed(self, matrix: ArrayLike, shift: ArrayLike = 0.0) -> Sersic:
+        """See `Light.transformed`: ellipses stay ellipses."""
+        maps, moved = self._mapped(matrix, shift)
+        half_light = maps @ self.matrix()
+        radius, e1, e2 = ellipse(half_light)
+        return self._with(radius=radius, e1=e1, e2=e2, **moved)
 
     def matrix(self) -> NDArray[np.float64]:
         """Matrices M, shape (N, 2, 2) [arcsec], that map the unit circle to the half-light ellipses."""
@@ -127,7 +124,7 @@ class Sersic:
         return np.ascontiguousarray(np.stack(columns, axis=-1))
 
     def brightness(self, x: ArrayLike, y: ArrayLike) -> NDArray[np.float64]:
-        """Surface brightness [flux/arcsec^2] at the points x, y [arcsec], shape (N, *x.shape)."""
+        """See `Light.brightness`."""
         px, py = np.broadcast_arrays(np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64))
         out = np.empty((len(self), px.size))
         sersic_kernels.brightness_serial(
@@ -140,9 +137,7 @@ class Sersic:
         return np.log(np.asarray(self.n) / N_MIN) / math.log(N_MAX / N_MIN) * (TABLE_ROWS - 3) + 1.0
 
     def transform(self, kx: ArrayLike, ky: ArrayLike) -> NDArray[np.float64]:
-        """Fourier transform about the profile's own centre on the grid kx (P,), ky (Q,) [rad/arcsec], shape (N, P,
-        Q).
-        """
+        """See `Light.transform`; real."""
         kx, ky = np.atleast_1d(np.asarray(kx, np.float64)), np.atleast_1d(np.asarray(ky, np.float64))
         row = np.empty(TABLE_NODES)
         modes = np.empty((len(self), len(kx), len(ky)))

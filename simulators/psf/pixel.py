@@ -11,27 +11,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from catalogs.checks import within
+from simulators._interpolated import interpolant_transform, interpolate
 from simulators.psf.base import PSF, Array, core_width, radius_holding, ring_mean
 
 __all__ = ["PixelPSF"]
 
-_TAPS = range(-2, 4)  # pixels that the interpolant reaches, from the one below the point
 _CHUNK = 16384  # scattered points at once
-
-
-def _interpolant(t: Array) -> Array:
-    """Quintic kernel of Bernstein & Gruen (2014, PASP 126, 287) at `t` pixels."""
-    u = np.abs(t)
-    core = 1.0 + u**3 / 12.0 * (-95.0 + u * (138.0 - 55.0 * u))
-    ring = (u - 1.0) * (u - 2.0) / 24.0 * (-138.0 + u * (348.0 + u * (-249.0 + 55.0 * u)))
-    edge = (u - 2.0) * (u - 3.0) ** 2 / 24.0 * (-54.0 + u * (50.0 - 11.0 * u))
-    return np.select([u <= 1.0, u <= 2.0, u <= 3.0], [core, ring, edge], 0.0)
-
-
-def _interpolant_transform(cycles: Array) -> Array:
-    """Its Fourier transform at `cycles` per pixel."""
-    s, phase = np.sinc(cycles), math.pi * cycles
-    return np.asarray(s**5 * (s * (55.0 - 19.0 * phase**2) + 2.0 * np.cos(phase) * (phase**2 - 27.0)))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -126,27 +111,14 @@ class PixelPSF(PSF):
 
     def brightness(self, x: ArrayLike, y: ArrayLike) -> Array:
         """See `PSF.brightness`."""
-        shape = np.broadcast_shapes(np.shape(x), np.shape(y))
-        places = []
-        for values, origin, axis in ((y, self._origin[1], 0), (x, self._origin[0], 1)):
-            t = np.asarray(values, dtype=np.float64) / self.scale + origin
-            below = np.floor(np.clip(t, -4.0, self._samples.shape[axis] + 4.0))
-            taps = [(np.clip(below + tap, -4, self._samples.shape[axis] + 3), t - below - tap) for tap in _TAPS]
-            places.append([(index.astype(np.int64) + 4, _interpolant(distance)) for index, distance in taps])
-        padded = np.pad(self._samples, 4)
-        out = np.zeros(shape)
-        for row, weight_y in places[0]:
-            line = np.zeros(shape)
-            for column, weight_x in places[1]:
-                line += weight_x * padded[row, column]
-            out += weight_y * line
-        return np.asarray(out / self.scale**2)
+        column, row = (np.asarray(v, np.float64) / self.scale + at for v, at in zip((x, y), self._origin, strict=True))
+        return interpolate(self._samples, column, row) / self.scale**2
 
     def spectrum(self, kx: ArrayLike, ky: ArrayLike) -> NDArray[np.complex128]:
         """See `PSF.spectrum`; exact for the interpolated image."""
         px, py = np.asarray(kx, dtype=np.float64), np.asarray(ky, dtype=np.float64)
-        response = _interpolant_transform(px * (self.scale / (2.0 * math.pi)))
-        response = response * _interpolant_transform(py * (self.scale / (2.0 * math.pi)))
+        response = interpolant_transform(px * (self.scale / (2.0 * math.pi)))
+        response = response * interpolant_transform(py * (self.scale / (2.0 * math.pi)))
         if px.ndim == py.ndim == 2 and px.shape[1] == py.shape[0] == 1:  # an open grid: one product of matrices
             return np.asarray(response * (self._waves(px, 1) @ self._samples.T @ self._waves(py, 0).T))
         flat_x, flat_y = (k.ravel() for k in np.broadcast_arrays(px, py))

@@ -46,7 +46,7 @@ class ImageSpectrum:
         canvas = np.zeros(fine)
         canvas[: image.shape[0], : image.shape[1]] = weighted
         canvas = np.roll(canvas, [-(side // 2) for side in image.shape], axis=(0, 1))
-        return cls(fft2(canvas), image.shape)  # type: ignore[arg-type]  # two sides
+        return cls(fft2(canvas), image.shape)
 
     def at(self, u: Array, v: Array) -> NDArray[np.complex128]:
         """The transform of the quintic interpolation at wave numbers u along x, v along y [rad/pixel], all (P,).

@@ -19,7 +19,7 @@ def semicircle(z):
 
 
 def _gather(grid, u, v, out):
-    """out (P,) = the values of `grid` (rows, columns), of period its own shape, interpolated at columns u and rows v."""
+    """out (P,) = the values of the periodic `grid` (rows, columns) interpolated at columns u and rows v."""
     rows, columns = grid.shape
     for p in prange(out.shape[0]):
         left, low = math.ceil(u[p] - WIDTH / 2), math.ceil(v[p] - WIDTH / 2)

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from catalogs.checks import within
 from simulators.labels import Label
 
-__all__ = ["Array", "Light", "offset_phase"]
+__all__ = ["Array", "Component", "Light"]
 
 Array = NDArray[np.float64]
 Component = tuple["Light", Array]
@@ -34,6 +34,9 @@ class Light(ABC):
     """
 
     ranges: ClassVar[Mapping[str, Label]]  # fields and their unit, meaning and range
+    flux: ArrayLike
+    x: ArrayLike
+    y: ArrayLike
 
     def __post_init__(self) -> None:
         owner = type(self).__name__
@@ -80,16 +83,16 @@ class Light(ABC):
         return np.asarray(np.sum(each, axis=0))
 
     def transform(self, kx: ArrayLike, ky: ArrayLike) -> NDArray[Any]:
-        """Fourier transform about the object's own centre on the grid kx (P,), ky (Q,) [rad/arcsec], shape (N, P, Q)."""
+        """Fourier transform about each object's centre on the grid kx (P,), ky (Q,) [rad/arcsec], shape (N, P, Q)."""
         flux = self._column("flux")
-        total = 0.0
+        total: NDArray[Any] = np.zeros((len(self), np.size(kx), np.size(ky)))
         for part, share in self.components():
-            phase = offset_phase(kx, ky, *(part._column(name) - self._column(name) for name in "xy"))
+            phase = _offset_phase(kx, ky, *(part._column(name) - self._column(name) for name in "xy"))
             total = total + _down(flux * share, part.transform(kx, ky) * phase)
         return np.asarray(total)
 
     def transformed(self, matrix: ArrayLike, shift: ArrayLike = 0.0) -> Light:
-        """These objects after the map r -> `matrix` r + `shift`: brightness stays, so flux grows by \\|det\\|.
+        """These objects after the map r -> `matrix` r + `shift`: brightness stays, so flux grows as area.
 
         Parameters
         ----------
@@ -118,7 +121,7 @@ class Light(ABC):
         return maps, {"flux": flux, "x": centre[:, 0], "y": centre[:, 1]}
 
 
-def offset_phase(kx: ArrayLike, ky: ArrayLike, x: Array, y: Array) -> NDArray[np.complex128]:
+def _offset_phase(kx: ArrayLike, ky: ArrayLike, x: Array, y: Array) -> NDArray[np.complex128]:
     """exp(-i k r) of offsets x, y (N,) on the grid kx (P,), ky (Q,), shape (N, P, Q)."""
     along_x = np.exp(-1j * np.multiply.outer(x, np.atleast_1d(kx)))
     along_y = np.exp(-1j * np.multiply.outer(y, np.atleast_1d(ky)))
@@ -127,4 +130,4 @@ def offset_phase(kx: ArrayLike, ky: ArrayLike, x: Array, y: Array) -> NDArray[np
 
 def _down(weight: Array, values: NDArray[Any]) -> NDArray[Any]:
     """`values` (N, ...) times a weight of each object."""
-    return weight.reshape(-1, *(1,) * (values.ndim - 1)) * values
+    return np.asarray(weight.reshape(-1, *(1,) * (values.ndim - 1)) * values)

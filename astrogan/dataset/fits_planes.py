@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from astrogan.dataset.planes import CALIBRATION_KEYS, ImageError, Plane, calibration
 
-__all__ = ["FITS_SUFFIXES", "fits_planes", "is_fits", "stem"]
+__all__ = ["FITS_SUFFIXES", "fits_planes", "is_fits", "opened", "stem"]
 
 FITS_SUFFIXES = (".fits", ".fit", ".fts", ".fits.gz", ".fit.gz", ".fts.gz", ".fits.fz", ".fit.fz")
 _MAGIC = (b"SIMPLE", b"\x1f\x8b", b"BZh")
@@ -52,14 +52,14 @@ def fits_planes(path: Path, hdu: int | str | None, bands: Sequence[str] | None) 
     ImageError
         If the file is no FITS file, has no such HDU, or an image that is neither 2-D nor a cube of named bands.
     """
-    with _opened(path) as hdus:
+    with opened(path) as hdus:
         chosen = _chosen(hdus, hdu, path)
         planes = [_planes_of(hdus, index, path, len(chosen) == 1, bands) for index in chosen]
     return [plane for group in planes for plane in group]
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Any]:
+def opened(path: Path) -> Iterator[Any]:
     """The file's HDUs; astropy's complaints about odd headers are kept from the user, its errors become one line."""
     from astropy.io import fits
 
@@ -113,7 +113,7 @@ def _planes_of(hdus: Any, index: int, path: Path, alone: bool, bands: Sequence[s
 
 
 def _load(path: Path, index: int, shape: tuple[int, ...], plane: int | None = None) -> NDArray[Any]:
-    with _opened(path) as hdus:
+    with opened(path) as hdus:
         if hdus[index].verify_datasum() == 0:
             raise ImageError(f"{path}[{index}]: the pixels do not match their DATASUM; the file is damaged")
         data = np.asarray(hdus[index].data).reshape(shape)

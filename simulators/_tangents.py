@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalogs import Survey
+from simulators.labels import LABELS
 from simulators.layout import Layout
 
 __all__ = ["tangents"]
@@ -49,15 +50,18 @@ def _differences(
     several: bool,
     bands: tuple[str, ...],
 ) -> Iterator[tuple[str, Array]]:
-    """(tangent name, derivative) of one label; negative steps are fractions of the value."""
+    """(tangent name, derivative) of one label; negative steps are fractions of the value, and none leave its range."""
     value = values[name]
     numbers = range(value.shape[1]) if several else [None]
     for component in numbers:
         move = np.zeros_like(value)
         at = (slice(None), component) if component is not None else slice(None)
         move[at] = np.maximum(-step * np.abs(value[at]), 1e-9) if step < 0 else np.full_like(value[at], step)
-        up, down = (expected({**values, name: end}, name) for end in (value + move, value - move))
-        width = 2.0 * move[at]
+        label = LABELS[name]
+        ends = [np.clip(end, label.low, label.high) for end in (value + move, value - move)]
+        up, down = (expected({**values, name: end}, name) for end in ends)
+        inside = (ends[0] == value + move) & (ends[1] == value - move)
+        width = np.where(inside, 2.0 * move, ends[0] - ends[1])[at]
         tag = name if component is None or len(numbers) == 1 else f"{name}_{component}"
         for b, band in enumerate(bands):
             plane = np.zeros_like(up)

@@ -1,4 +1,4 @@
-"""The labels that a simulator is given: complete, within their ranges, and of their full shapes."""
+"""The labels that a simulator draws or is given: complete, within their ranges, and of their full shapes."""
 
 from __future__ import annotations
 
@@ -9,16 +9,19 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from catalogs import Survey
+from catalogs.checks import within
 from simulators._psf_choice import check_psfs, psf_labels
 from simulators.labels import check_labels
 from simulators.layout import Layout
 from simulators.neighbours import NEIGHBOUR_LABELS
+from simulators.population import PopulationLike, draw_labels
 from simulators.samples import LabelShapes, labels_of
+from simulators.streams import uniform
 
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["checked_labels", "label_shapes"]
+__all__ = ["checked_labels", "drawn_labels", "label_shapes"]
 
 Array = NDArray[np.float64]
 
@@ -27,6 +30,20 @@ def label_shapes(layout: Layout, survey: Survey) -> LabelShapes:
     """The dimensions that labels of a layout have, and those of neighbours."""
     seconds = {**layout.dimensions, **dict.fromkeys(NEIGHBOUR_LABELS, "neighbour")}
     return LabelShapes((*layout.flux_labels, NEIGHBOUR_LABELS[0]), seconds, survey.band_names)
+
+
+def drawn_labels(
+    layout: Layout, population: PopulationLike, survey: Survey, seed: int, ids: NDArray[np.int64], tag: str
+) -> dict[str, Array]:
+    """Labels of samples `ids` by the layout's own populations and `population` over them; what these leave out of the
+    discrete labels, with equal chances.
+    """
+    extras = (*layout.extras, *layout.discrete)
+    drawn = draw_labels(layout.population, population, survey, layout.continuous, seed, ids, tag, extras)
+    for name, count in layout.discrete.items():
+        if name not in drawn:
+            drawn[name] = np.floor(uniform(seed, ids, f"label.{name}{tag}") * count)
+    return drawn
 
 
 def checked_labels(
@@ -42,4 +59,9 @@ def checked_labels(
     names = layout.labels + tuple(name for name in layout.extras if name in truth)
     names += (NEIGHBOUR_LABELS if NEIGHBOUR_LABELS[0] in truth else ()) + psf_labels(psf)
     given = labels_of(truth, names, label_shapes(layout, survey), owner)
-    return check_psfs(psf, check_labels(dict(given), names, owner), owner)
+    labels = check_labels(dict(given), names, owner)
+    for name, count in layout.discrete.items():
+        values = within(f"{owner} label {name}", labels[name], 0, count - 1)
+        if (values % 1 != 0).any():
+            raise ValueError(f"{owner} label {name} = {values[values % 1 != 0][0]:g} is not a whole number")
+    return check_psfs(psf, labels, owner)

@@ -25,8 +25,9 @@ class Layout:
     steps : mapping of str to float
         Half the difference in `tangent` for each label: a fraction of the value where negative, of a pixel for
         positions.
-    population : str
-        The catalogued population that lies under all others.
+    population : str or tuple of str
+        The catalogued populations that lie under all others, the last over the first; labels that they give and these
+        samples do not have are left out.
     extras : tuple of str
         Labels that a population may give and no image needs.
     dimensions : mapping of str to str
@@ -35,6 +36,9 @@ class Layout:
         Part -> the dimension along which it consists of several components.
     arcs : str
         What the names of lensed components begin with; ``""`` for none.
+    discrete : mapping of str to int
+        Labels that choose and so have no tangent, and how many values 0, 1, ... each has; drawn with equal chances
+        where no population gives them.
     """
 
     labels: tuple[str, ...]
@@ -42,11 +46,17 @@ class Layout:
     parts: Mapping[str, tuple[str, ...]]
     fits: tuple[tuple[str, ...], ...]
     steps: Mapping[str, float]
-    population: str
+    population: str | tuple[str, ...]
     extras: tuple[str, ...] = ()
     dimensions: Mapping[str, str] = field(default_factory=dict)
     splits: Mapping[str, str] = field(default_factory=dict)
     arcs: str = ""
+    discrete: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def continuous(self) -> tuple[str, ...]:
+        """Labels that have a tangent."""
+        return tuple(name for name in self.labels if name not in self.discrete)
 
     def step(self, name: str, pixel_scale: float) -> float:
         """Half the difference by which `tangent` moves a label; a fraction of its value where negative."""

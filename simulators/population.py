@@ -114,7 +114,7 @@ def _called(give: Give, survey: catalogs.Survey, seed: int, ids: NDArray[np.int6
 
 
 def draw_labels(
-    default: str,
+    default: str | tuple[str, ...],
     population: PopulationLike,
     survey: catalogs.Survey,
     names: tuple[str, ...],
@@ -123,7 +123,8 @@ def draw_labels(
     tag: str = "",
     extras: tuple[str, ...] = (),
 ) -> dict[str, Array]:
-    """Draw the labels `names` of samples `ids`: later populations override earlier ones, `default` is under all.
+    """Draw the labels `names` of samples `ids`: later populations override earlier ones, `default` is under all
+    and may give labels that `names` does not hold.
 
     Another `tag` is another, independent draw for the same samples. Labels in `extras` are kept where a population
     gives them.
@@ -135,7 +136,9 @@ def draw_labels(
     """
     layers: list[tuple[Source, dict[str, Array]]] = []
     givers: dict[str, int] = {}
-    for source in (catalogs.get_population(default), *resolve(population)):
+    known = (*names, *extras)
+    under = resolve(default)
+    for source in (*under, *resolve(population)):
         if isinstance(source, catalogs.Population):
             given: dict[str, Array] = dict.fromkeys(source.labels, np.empty(0))
         elif isinstance(source, Rows):
@@ -143,7 +146,8 @@ def draw_labels(
         else:
             given = _called(source, survey, seed, ids, tag)
         for name in given:
-            givers[one_of("label of this simulator", name, (*names, *extras))] = len(layers)
+            if len(layers) >= len(under) or name in known:
+                givers[one_of("label of this simulator", name, known)] = len(layers)
         layers.append((source, given))
     missing = [name for name in names if name not in givers]
     if missing:

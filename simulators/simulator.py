@@ -15,13 +15,13 @@ import catalogs
 from catalogs.checks import one_of, within
 from simulators._psf_choice import draw_psfs, each_psf, psfs_of
 from simulators._tangents import tangents
-from simulators._truth import checked_labels, label_shapes
+from simulators._truth import checked_labels, drawn_labels, label_shapes
 from simulators.grid import PixelGrid
 from simulators.layout import Layout
 from simulators.neighbours import NEIGHBOUR_LABELS, add_neighbours, draw_neighbours
 from simulators.noise import add_noise
 from simulators.pixel_labels import component_images, pixel_labels
-from simulators.population import PopulationLike, draw_labels, resolve
+from simulators.population import PopulationLike, resolve
 from simulators.psf import PSF, PSFLibrary
 from simulators.samples import PIXEL_LABELS, sample_ids_of, samples, tangent_array
 from simulators.selection import Expected, Selection, SelectLike, drawers_of, selected, selection_of
@@ -161,8 +161,7 @@ class Simulator(ABC):
 
     def _drawn(self, seed: int, ids: NDArray[np.int64], tag: str) -> dict[str, Array]:
         """Labels of the objects themselves."""
-        names = (self.labels, seed, ids, tag, self.layout.extras)
-        labels = draw_labels(self.layout.population, self.population, self._survey, *names)
+        labels = drawn_labels(self.layout, self.population, self._survey, seed, ids, tag)
         return labels | draw_psfs(self.psf, seed, ids, tag)
 
     def _shown(self, labels: dict[str, Array], ids: NDArray[np.int64]) -> tuple[xr.Dataset, Expected]:
@@ -237,9 +236,9 @@ class Simulator(ABC):
         Central differences of the float64 renderer. A flux label gives one tangent per band, named ``flux_r``; a
         label with components one per component, named ``source_x_0``.
         """
-        names = tuple(labels) if labels is not None else self.labels
+        names = tuple(labels) if labels is not None else self.layout.continuous
         for name in names:
-            one_of(f"{type(self).__name__} label", name, self.labels)
+            one_of(f"{type(self).__name__} label with a tangent", name, self.layout.continuous)
         values = self._checked(truth)
         columns = tangents(self._expected, values, names, self.layout, self._survey)
         return tangent_array(columns, sample_ids_of(truth, len(values[self.labels[0]])), self._survey)

@@ -38,7 +38,7 @@ def read_real_galaxies(catalog: str | Path, rows: Sequence[int] | None = None) -
     with opened(path) as hdus:
         table = next((hdu.data for hdu in hdus if getattr(hdu, "columns", None) is not None), None)
         missing = [name for name in _COLUMNS if table is None or name not in table.names]
-        if missing:
+        if table is None or missing:
             raise ImageError(f"{path}: no catalogue of real galaxies: it has no column {', '.join(missing)}")
         columns = {name: np.array(table[name]) for name in _COLUMNS}
     count = len(columns["GAL_HDU"])

@@ -125,8 +125,9 @@ class ImageSource(Light):
     """Real galaxies: each object is one of a library's images, turned, zoomed and sheared, and brought to a flux.
 
     Under a PSF (`draw_light`, `WeakLens`) a galaxy's own PSF is taken out, as by GalSim's ``RealGalaxy``: the target's
-    PSF should be half as wide again, or noise that was below the PSF shows. Behind a strong lens (`brightness`) it stays in, unless the image is
-    `GalaxyImage.sharpened`. The noise of the image goes with the galaxy: sheared, smeared and correlated.
+    PSF should be half as wide again, or noise that was below the PSF shows. Behind a strong lens (`brightness`) it
+    stays in, unless the image is `GalaxyImage.sharpened`. The noise of the image goes with the galaxy: sheared, smeared
+    and correlated.
 
     Parameters
     ----------

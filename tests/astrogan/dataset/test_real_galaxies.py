@@ -74,7 +74,7 @@ def test_bad_catalogues_are_refused(catalog, changes, rows, words):
 
 
 def test_no_catalogue(tmp_path):
-    with pytest.raises(ImageError, match="nothing.fits: cannot be read as FITS"):
+    with pytest.raises(ImageError, match=r"nothing\.fits: cannot be read as FITS"):
         read_real_galaxies(tmp_path / "nothing.fits")
 
 

@@ -13,7 +13,9 @@ from catalogs.schema import Survey
 __all__ = ["FILE_ATTRIBUTES", "SCHEMA_VERSION", "SchemaError", "check_attribute_values", "check_attributes"]
 
 SCHEMA_VERSION = 1
-FILE_ATTRIBUTES = ("Conventions", "attribute_digest", "content_digest", "coordinates", "written_by")
+FILE_ATTRIBUTES = (
+    *("Conventions", "attribute_digest", "content_digest", "coordinates", "job_sha256", "shard", "written_by"),
+)
 _NETCDF = ("_FillValue", "missing_value", "scale_factor", "add_offset", "calendar", "dtype", "units_metadata")
 _HDF5 = ("CLASS", "NAME", "DIMENSION_LIST", "REFERENCE_LIST")
 RESERVED = frozenset({*FILE_ATTRIBUTES, *_NETCDF, *_HDF5})

@@ -53,6 +53,7 @@ PLANES = {
     "deflection_x": Plane((_FLAT,), "float32", 0, "deflection along x", "arcsec"),
     "deflection_y": Plane((_FLAT,), "float32", 0, "deflection along y", "arcsec"),
     "convergence": Plane((_FLAT,), "float32", 0, "convergence"),
+    "image_step": Plane((("sample", "band"),), "float32", 1, "image holds whole multiples of this, 0 is any value"),
     "sample_id": Plane((("sample",),), "int64", 0, "number of the sample in its run"),
     "qc_flag": Plane((("sample",),), "int8", 0, "quality flag, 0 is good"),
 }

@@ -21,7 +21,7 @@ NOBODY = 65534
 @pytest.fixture
 def stored(samples, tmp_path):
     path = tmp_path / "samples.h5"
-    write_samples(samples, path)
+    write_samples(samples, path, codec="none")
     return path
 
 

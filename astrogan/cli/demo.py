@@ -114,7 +114,7 @@ def _write(
     sky: Sky, made: dict[str, Refined], refiner: Refiner, settings: DemoSettings, steps: Steps, folder: Path
 ) -> Report:
     """Stores, FITS, pictures and report."""
-    from astrogan.dataset import read_samples, write_samples
+    from astrogan.dataset import write_samples
     from astrogan.export import to_fits
     from astrogan.validation import write_gallery, write_report
 
@@ -130,9 +130,10 @@ def _write(
         log = folder / "training" / "log.jsonl"
         content = replace(content, training_log=log, model_card=refiner.card, notes=notes)
     with steps.step("Write store, FITS, gallery and report") as step:
-        digests = {name: write_samples(one.samples, folder / f"{name}.h5") for name, one in made.items()}
-        for name in made:
-            to_fits(read_samples(folder / f"{name}.h5"), folder / f"{name}.fits")
+        exact = "none"  # what the refiner added may be less than a rounding step
+        digests = {name: write_samples(one.samples, folder / f"{name}.h5", codec=exact) for name, one in made.items()}
+        for name, one in made.items():
+            to_fits(one.samples, folder / f"{name}.fits")
         panels = {"Real": content.real, "Simulated": content.simulated, "Refined": content.refined}
         write_gallery(folder / "gallery.png", panels, columns=8, rows=8)
         pair = {"Simulated": made["lenses"].raw.image, "Refined": made["lenses"].image}

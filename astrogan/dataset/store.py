@@ -5,21 +5,16 @@ The file opens as is in h5py, in netCDF tools and in xarray (``engine="h5netcdf"
 
 from __future__ import annotations
 
-import math
 import os
-from collections.abc import Mapping
-from typing import Any
 
-import h5py
-import numpy as np
 import xarray as xr
 
-from astrogan.dataset.attributes import FILE_ATTRIBUTES
 from astrogan.dataset.digest import attribute_digest, digest
 from astrogan.dataset.files import check_target, replace_file
-from astrogan.dataset.hdf5 import MAX_BYTES, StoreError, attributes_of, check_dataset, find_dataset, open_hdf5
+from astrogan.dataset.hdf5 import MAX_BYTES, StoreError, open_hdf5
+from astrogan.dataset.layout import read_variable, split_attributes, variables_of
 from astrogan.dataset.schema import validate_samples
-from astrogan.dataset.shard_writer import BARE_DIMENSION, NOT_COORDINATE, ShardWriter
+from astrogan.dataset.shard_writer import ShardWriter
 
 __all__ = ["StoreError", "digest", "read_samples", "write_samples"]
 
@@ -67,56 +62,11 @@ def read_samples(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) ->
         If there is no file to read.
     """
     with open_hdf5(path) as file:
-        attrs = attributes_of(file)
-        extra = {name: attrs.pop(name, "") for name in FILE_ATTRIBUTES}
-        datasets = {key: find_dataset(file, key) for key in file}
-        dims = {_plain(item, "_Netcdf4Dimid"): key for key, item in datasets.items() if _is_scale(item)}
-        variables = {}
-        for key, dataset in datasets.items():
-            if not _is_bare_dimension(dataset):
-                check_dataset(dataset, max_bytes)
-                variable = _variable(dataset, dims)
-                variables[key.removeprefix(NOT_COORDINATE)] = variable
-                max_bytes -= variable.nbytes
+        attrs, extra = split_attributes(file)
+        variables = {name: read_variable(dataset, dims) for name, dataset, dims in variables_of(file, max_bytes)}
         ds = xr.Dataset(variables, attrs=attrs).set_coords(str(extra["coordinates"]).split())
         samples = validate_samples(ds)
         for name, made in (("content_digest", digest), ("attribute_digest", attribute_digest)):
             if extra[name] and extra[name] != made(samples):
                 raise StoreError(f"damaged: it does not hold what was written ({name} differs)")
     return samples
-
-
-def _is_scale(dataset: h5py.Dataset) -> bool:
-    return bool(_plain(dataset, "CLASS") == b"DIMENSION_SCALE")
-
-
-def _is_bare_dimension(dataset: h5py.Dataset) -> bool:
-    return _is_scale(dataset) and bytes(_plain(dataset, "NAME")).startswith(BARE_DIMENSION.encode())
-
-
-def _plain(dataset: h5py.Dataset, attribute: str) -> Any:
-    """An attribute of numbers or fixed-length text; ``b""`` if it is absent or of another kind.
-
-    Variable-length ones (DIMENSION_LIST) are not looked at: HDF5 trusts their lengths, so one flipped bit makes it
-    work for minutes.
-    """
-    if attribute not in dataset.attrs:
-        return b""
-    handle = dataset.attrs.get_id(attribute)
-    plain = handle.dtype.kind in "iuS" and math.prod(handle.shape) <= 32
-    return dataset.attrs[attribute] if plain else b""
-
-
-def _variable(dataset: h5py.Dataset, names: Mapping[int, str]) -> xr.Variable:
-    key = dataset.name.strip("/")
-    if _is_scale(dataset):
-        dims = [key]
-    else:
-        dims = [names.get(number, "") for number in np.atleast_1d(_plain(dataset, "_Netcdf4Coordinates")).tolist()]
-    if len(dims) != dataset.ndim or "" in dims:
-        raise StoreError(f"{key}: its dimensions are not those of a netCDF-4 file")
-    if h5py.check_string_dtype(dataset.dtype) is not None:
-        values = np.asarray(dataset.asstr()[()], dtype=str)
-    else:
-        values = dataset[()].astype(dataset.dtype.newbyteorder("="), copy=False)
-    return xr.Variable(dims, values, attributes_of(dataset))

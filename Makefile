@@ -1,4 +1,4 @@
-# make demo | test | lint | bench | docs | clean. PYTHON=python3.12 chooses the interpreter that makes .venv.
+# make demo | test | lint | fault | bench | docs | clean. PYTHON=python3.12 chooses the interpreter that makes .venv.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -8,7 +8,7 @@ SOURCES := $(shell find $(PACKAGES) -type f -not -name '*.pyc')
 # One thread for each of numpy's and torch's pools: the tests run in two processes already.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
-.PHONY: demo test lint types kernels unit bench docs clean
+.PHONY: demo test lint types kernels unit fault bench docs clean
 
 demo: $(VENV)/.demo
 	$(BIN)/astrogan demo --overwrite
@@ -30,6 +30,10 @@ kernels: $(VENV)/.dev
 
 unit: $(VENV)/.dev
 	$(PYTEST) -n 2 --dist loadfile
+
+# The tests of faults again, with ten times as many of them.
+fault: $(VENV)/.dev
+	ASTROGAN_FAULT_SCALE=10 $(PYTEST) -m fault
 
 docs: $(VENV)/.dev
 	$(PYTEST) README.md docs

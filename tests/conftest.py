@@ -32,6 +32,12 @@ def shared_data() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def fault_scale() -> int:
+    """How many times as many faults as usual to put in: 1, or what ``make fault`` says."""
+    return int(os.environ.get("ASTROGAN_FAULT_SCALE", "1"))
+
+
 @pytest.fixture(autouse=True)
 def _no_global_numpy_state() -> object:
     """Nothing may touch numpy's global random state."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from xarray.core import indexing
 from astrogan.dataset.manifest import MANIFEST, attributes_from
 from astrogan.dataset.reading import SampleStore
 
-__all__ = ["AstroganBackend", "open_samples"]
+__all__ = ["AstroganBackend", "open_samples", "samples_of"]
 
 
 def open_samples(path: str | os.PathLike[str], *, chunks: Any = None) -> xr.Dataset:
@@ -46,21 +46,23 @@ class AstroganBackend(BackendEntrypoint):
     url = "https://github.com/astrogan/astrogan"
     open_dataset_parameters = ("filename_or_obj", "drop_variables")
 
-    def open_dataset(
-        self, filename_or_obj: Any, *, drop_variables: str | Iterable[str] | None = None
-    ) -> xr.Dataset:
+    def open_dataset(self, filename_or_obj: Any, *, drop_variables: str | Iterable[str] | None = None) -> xr.Dataset:
         """The samples, as lazy arrays."""
-        store = SampleStore(filename_or_obj)
         dropped = {drop_variables} if isinstance(drop_variables, str) else set(drop_variables or ())
-        variables = {name: _variable(store, name) for name in store.header.variables if name not in dropped}
-        coords = {name: variables.pop(name) for name in store.header.coords if name in variables}
-        return xr.Dataset(variables, xr.Coordinates(coords), attributes_from(store.header.attrs))
+        return samples_of(SampleStore(filename_or_obj), dropped)
 
     def guess_can_open(self, filename_or_obj: Any) -> bool:
         """Whether it is a directory with a manifest; single files are left to the netCDF engines."""
         if not isinstance(filename_or_obj, str | os.PathLike):
             return False
         return (Path(filename_or_obj) / MANIFEST).is_file()
+
+
+def samples_of(store: SampleStore, dropped: Collection[str] = ()) -> xr.Dataset:
+    """The samples of a store as lazy arrays, without the variables `dropped`."""
+    variables = {name: _variable(store, name) for name in store.header.variables if name not in dropped}
+    coords = {name: variables.pop(name) for name in store.header.coords if name in variables}
+    return xr.Dataset(variables, xr.Coordinates(coords), attributes_from(store.header.attrs))
 
 
 def _variable(store: SampleStore, name: str) -> xr.Variable:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import xarray as xr
 
 from astrogan.dataset.attributes import FILE_ATTRIBUTES
 from astrogan.dataset.hdf5 import StoreError, attributes_of, check_dataset, find_dataset, open_hdf5
-from astrogan.dataset.manifest import Header
+from astrogan.dataset.manifest import Header, described
 from astrogan.dataset.shard_writer import BARE_DIMENSION, NOT_COORDINATE
 
 __all__ = ["dataset_of", "header_of", "read_variable", "split_attributes", "variables_of"]
@@ -64,8 +65,8 @@ def read_variable(dataset: h5py.Dataset, dims: list[str]) -> xr.Variable:
     return xr.Variable(dims, values, attributes_of(dataset))
 
 
-def header_of(path: Path) -> tuple[Header, int, str]:
-    """Header, number of samples and content digest of one file, of which no pixels are read.
+def header_of(path: Path) -> tuple[Header, int, dict[str, Any]]:
+    """Header, number of samples and attributes of the format of one file, of which no pixels are read.
 
     Raises
     ------
@@ -76,18 +77,19 @@ def header_of(path: Path) -> tuple[Header, int, str]:
         attrs, extra = split_attributes(file)
         variables, sizes = {}, dict[str, int]()
         for name, dataset, dims in variables_of(file, max_bytes=2**62):
-            along = dims[0] == "sample"
             sizes |= dict(zip(dims, dataset.shape, strict=True))
-            one = np.zeros((1,) * dataset.ndim, dataset.dtype) if dataset.dtype.kind in "iuf" else None
-            variable = xr.Variable(dims, one, attributes_of(dataset)) if one is not None else read_variable(dataset, dims)
-            described = Header.of(xr.Dataset({name: variable})).variables[name]
-            variables[name] = described | {"shape": list(dataset.shape[along:])}
-        coords = [name for name in variables if variables[name]["dims"] == [name]]
-        header = Header.of(xr.Dataset(attrs=attrs))
-        header = Header(variables, header.attrs, [*coords, *str(extra["coordinates"]).split()])
+            if dataset.dtype.kind in "iuf":
+                none = np.zeros((0,) * dataset.ndim, dataset.dtype)
+                what = described(xr.Variable(dims, none, attributes_of(dataset)))
+                variables[name] = what | {"shape": list(dataset.shape[dims[0] == "sample" :])}
+            else:
+                variables[name] = described(read_variable(dataset, dims))
+        coords = [name for name in variables if name in sizes]  # xarray files labels called like dimensions there
+        header = Header.of(xr.Dataset(attrs=attrs), str(extra["job_sha256"]))
+        header = replace(header, variables=variables, coords=[*coords, *str(extra["coordinates"]).split()])
     if "sample" not in sizes:
         raise StoreError(f"{path}: there are no samples in it")
-    return header, sizes["sample"], str(extra["content_digest"])
+    return header, sizes["sample"], extra
 
 
 def _is_scale(dataset: h5py.Dataset) -> bool:

@@ -29,6 +29,8 @@ __all__ = [
     "Shard",
     "append_line",
     "attributes_from",
+    "checked",
+    "described",
     "read_manifest",
     "shard_file",
     "write_manifest",
@@ -37,6 +39,7 @@ __all__ = [
 MANIFEST = "manifest.jsonl"
 MAX_BYTES = 2**30
 MAX_LINE = 2**24
+VARYING = ("candidates", "acceptance_rate")  # attributes of a shard, not of a store
 _FILE = re.compile(r"shards/shard-\d{5,9}\.h5")
 _PARTS = re.compile(r"manifest-\d+-of-\d+\.jsonl")
 
@@ -69,20 +72,23 @@ class Header:
     shards: int | None = None
     schema_version: int = SCHEMA_VERSION
 
+    def same_as(self, other: Header) -> bool:
+        """Whether shards with these headers may be in one store."""
+        return self._text() == other._text()
+
+    def without_varying(self) -> Header:
+        """Without the attributes that each shard has of its own."""
+        return replace(self, attrs={name: value for name, value in self.attrs.items() if name not in VARYING})
+
+    def _text(self) -> str:
+        kept = self.without_varying()
+        content = [kept.variables, kept.attrs, sorted(kept.coords), kept.job_sha256, kept.schema_version]
+        return json.dumps(content, sort_keys=True)
+
     @classmethod
     def of(cls, samples: xr.Dataset, job_sha256: str = "") -> Header:
         """Header of a store of samples like these."""
-        variables = {}
-        for key in samples.variables:
-            variable = samples[key].variable
-            along = variable.dims[:1] == ("sample",)
-            numbers = variable.dtype.kind in "iuf"
-            variables[str(key)] = {
-                "dims": [str(dim) for dim in variable.dims],
-                "dtype": variable.dtype.name if numbers else "text",
-                "shape": list(variable.shape[along:]),
-                "attrs": {str(name): _plain(value) for name, value in variable.attrs.items()},
-            } | ({} if numbers else {"values": variable.values.tolist()})
+        variables = {str(key): described(samples[key].variable) for key in samples.variables}
         attrs = {str(name): _plain(value) for name, value in samples.attrs.items()}
         return cls(variables, attrs, [str(key) for key in samples.coords], job_sha256)
 
@@ -121,6 +127,19 @@ class Manifest:
         return self.header.shards is not None
 
 
+def described(variable: xr.Variable) -> dict[str, Any]:
+    """A variable as a header has it."""
+    along = variable.dims[:1] == ("sample",)
+    numbers = variable.dtype.kind in "iuf"
+    what = {
+        "dims": [str(dim) for dim in variable.dims],
+        "dtype": variable.dtype.name if numbers else "text",
+        "shape": list(variable.shape[along:]),
+        "attrs": {str(name): _plain(value) for name, value in variable.attrs.items()},
+    }
+    return what if numbers else {**what, "values": variable.values.tolist()}
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         return {"dtype": value.dtype.name, "values": value.tolist()}
@@ -134,7 +153,11 @@ def attributes_from(plain: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _line(content: Header | Shard) -> str:
-    text = json.dumps(asdict(content), sort_keys=True)
+    return checked(json.dumps(asdict(content)))
+
+
+def checked(text: str) -> str:
+    """A line of a manifest: a JSON object with the hash of its own text added."""
     return f'{text[:-1]}, "check": "{sha256(text.encode()).hexdigest()[:16]}"}}\n'
 
 
@@ -173,12 +196,11 @@ def read_manifest(folder: Path, *, partial: bool = False) -> Manifest:
     manifests = [_read(folder / name, partial) for name in names]
     header = manifests[0].header
     for name, other in zip(names, manifests, strict=True):
-        if replace(other.header, shards=None, attrs={}) != replace(header, shards=None, attrs={}):
+        if not other.header.same_as(header):
             raise StoreError(f"{folder / name}: made by another job than {names[0]}")
-    by_number = {shard.shard: shard for manifest in manifests for shard in manifest.shards}
-    if len({*by_number.values()}) != len({shard for manifest in manifests for shard in manifest.shards}):
-        raise StoreError(f"{folder}: a shard is listed twice, with different content")
-    shards = tuple(by_number[number] for number in sorted(by_number))
+    shards = tuple(sorted((one for manifest in manifests for one in manifest.shards), key=lambda one: one.shard))
+    if len({shard.shard for shard in shards}) != len(shards):
+        raise StoreError(f"{folder}: damaged (a shard is listed twice)")
     if header.shards is not None and header.shards != len(shards):
         raise StoreError(f"{folder / MANIFEST}: damaged ({len(shards)} of {header.shards} shards are listed)")
     return Manifest(header, shards)
@@ -208,10 +230,11 @@ def _read(path: Path, partial: bool) -> Manifest:
 def _parse(line: bytes, where: str) -> dict[str, Any]:
     try:
         content: dict[str, Any] = json.loads(line) if len(line) <= MAX_LINE else {}
-        check = content.pop("check")
-        good = sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16] == check
-    except (ValueError, AttributeError, KeyError, TypeError, RecursionError):
+        text = line.decode().rpartition(', "check": ')[0]
+        good = checked(f"{text}}}").encode() == line
+    except (ValueError, RecursionError):
         good = False
-    if not good or not line.endswith(b"\n"):
+    if not good:
         raise StoreError(f"{where}: damaged (it is not what was written)")
+    del content["check"]
     return content

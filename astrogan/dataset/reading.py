@@ -43,13 +43,14 @@ class SampleStore:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         self.manifest: Manifest | None = None
+        self.extra: dict[str, Any] = {}  # attributes of the format, of one file
         if self.path.is_dir():
             self.manifest = read_manifest(self.path)
             self.header: Header = self.manifest.header
             _check_sizes(self.path, self.manifest.shards)
             counts = [shard.samples for shard in self.manifest.shards]
         else:
-            self.header, count, self._digest = header_of(self.path)
+            self.header, count, self.extra = header_of(self.path)
             counts = [count]
         self.starts: NDArray[np.int64] = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
         self._forget()
@@ -78,15 +79,21 @@ class SampleStore:
         StoreError
             If what is read is not what was written.
         """
-        what = self.header.variables[name]
-        out = np.empty((len(rows), *what["shape"]), np.dtype(what["dtype"]))
+        if not len(rows):
+            what = self.header.variables[name]
+            return np.empty((0, *what["shape"]), np.dtype(what["dtype"]))
+        out = None
         for number, places in self.by_shard(rows):
-            out[places] = self._reader(number).read(name, rows[places] - self.starts[number])
+            part = self._reader(number).read(name, rows[places] - self.starts[number])
+            if out is None:  # the file has been found to hold what the store says, so the size is not absurd
+                out = np.empty((len(rows), *part.shape[1:]), part.dtype)
+            out[places] = part
+        assert out is not None
         return out
 
     def read_shared(self, name: str) -> NDArray[Any]:
         """Values of a variable without ``sample``."""
-        return self._reader(0).read(name, np.arange(self.header.variables[name]["shape"][0]))
+        return self._reader(0).read(name, None)
 
     def by_shard(self, rows: NDArray[np.int64]) -> Iterator[tuple[int, NDArray[np.int64]]]:
         """(place of the shard in the manifest, positions in `rows`) for every shard that `rows` touch."""
@@ -109,7 +116,7 @@ class SampleStore:
     def _open(self, number: int) -> ShardReader:
         samples = int(self.starts[number + 1] - self.starts[number])
         if self.manifest is None:
-            return ShardReader(self.path, self.header, samples, {"content_digest": self._digest})
+            return ShardReader(self.path, self.header, samples, {"content_digest": self.extra["content_digest"]})
         shard = self.manifest.shards[number]
         expected = {
             "content_digest": shard.content_digest,

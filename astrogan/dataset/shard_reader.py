@@ -7,6 +7,7 @@ and every chunk is checked as it is inflated.
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from astrogan.dataset.codec import inflate
-from astrogan.dataset.hdf5 import MAX_BYTES, StoreError, attributes_of, open_hdf5
+from astrogan.dataset.hdf5 import StoreError, attributes_of, open_hdf5
 from astrogan.dataset.layout import dataset_of
 from astrogan.dataset.manifest import Header
 
 __all__ = ["ShardReader", "check_file"]
 
+DEFLATES = 1032  # bytes at most that one byte of deflate stands for
 _SHUFFLE, _DEFLATE = h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_DEFLATE
 
 
@@ -94,8 +96,8 @@ class ShardReader:
         if hasattr(self, "_handle"):
             self.close()
 
-    def read(self, name: str, rows: NDArray[np.int64]) -> NDArray[Any]:
-        """Values (rows, ...) of a variable, which are checked; labels are remembered, pixels are not.
+    def read(self, name: str, rows: NDArray[np.int64] | None) -> NDArray[Any]:
+        """Values (rows, ...) of a variable, all for None; labels are remembered, pixels are not.
 
         Raises
         ------
@@ -103,15 +105,15 @@ class ShardReader:
             If what is read is not what was written.
         """
         try:
-            if name in self._labels:
-                return self._labels[name][rows]
             chunks = self._chunks.get(name)
             if chunks is None:
                 chunks = self._chunks[name] = self._find(name)
+            rows = np.arange(chunks.shape[0]) if rows is None else rows
             if chunks.rows > 1:
-                parts = [self._chunk(chunks, number) for number in range(len(chunks.offsets))]
-                self._labels[name] = np.concatenate(parts)[: chunks.shape[0]]
-                return self._labels[name][rows]
+                if name not in self._labels:
+                    parts = [self._chunk(chunks, number) for number in range(len(chunks.offsets))]
+                    self._labels[name] = np.concatenate(parts)[: chunks.shape[0]]
+                return np.asarray(self._labels[name][rows])
             out = np.empty((len(rows), *chunks.shape[1:]), chunks.dtype)
             for place, row in enumerate(rows.tolist()):
                 out[place] = self._chunk(chunks, row)[0]
@@ -147,8 +149,9 @@ def _chunks_of(dataset: h5py.Dataset, name: str) -> _Chunks:
     chunks = dataset.chunks
     if dataset.external or dataset.is_virtual or chunks is None or filters != [*[_SHUFFLE] * wide, _DEFLATE]:
         raise StoreError(f"{name}: not stored as astrogan stores samples; read_samples may read it")
-    if chunks[1:] != dataset.shape[1:] or int(np.prod(chunks)) * dataset.dtype.itemsize > MAX_BYTES:
-        raise StoreError(f"{name}: chunks of {chunks} are refused")
+    if dataset.dtype.kind not in "iuf" or chunks[1:] != dataset.shape[1:]:
+        raise StoreError(f"{name}: {dataset.dtype} in chunks of {chunks} is refused")
+    size = math.prod(chunks) * dataset.dtype.itemsize
     count = -(-dataset.shape[0] // chunks[0])
     offsets, sizes = np.full(count, -1, np.int64), np.zeros(count, np.int64)
 
@@ -160,8 +163,8 @@ def _chunks_of(dataset: h5py.Dataset, name: str) -> _Chunks:
 
     dataset.id.chunk_iter(note)
     end = os.path.getsize(dataset.file.filename)
-    if (offsets + sizes > end).any() or (sizes > 2 * dataset.dtype.itemsize * np.prod(chunks) + 1024).any():
-        raise StoreError(f"{name}: damaged (chunks beyond the end of the file)")
+    if (offsets + sizes > end).any() or (sizes * DEFLATES + 64 < size).any():
+        raise StoreError(f"{name}: damaged (chunks of {size} bytes from {int(sizes.min())} bytes, file of {end} bytes)")
     if (offsets < 0).any():
         raise StoreError(f"{name}: {int((offsets < 0).sum())} of {count} chunks were never written")
     return _Chunks(dataset.dtype, dataset.shape, offsets, sizes, chunks[0])

@@ -55,5 +55,6 @@ def test_metadata(wheel):
     assert "License-Expression: BSD-3-Clause" in text
     assert "Requires-Python: >=3.11" in text
     (entry_points,) = (name for name in wheel.namelist() if name.endswith("entry_points.txt"))
-    assert "astrogan = astrogan.cli:main" in wheel.read(entry_points).decode()
+    for entry in ("astrogan = astrogan.cli:main", "astrogan = astrogan.dataset.backend:AstroganBackend"):
+        assert entry in wheel.read(entry_points).decode()
     assert any(name.endswith("licenses/LICENSE") for name in wheel.namelist())

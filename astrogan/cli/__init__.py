@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +10,8 @@ from typing import Annotated
 import typer
 
 __all__ = ["app", "main"]
+
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 app = typer.Typer(
     name="astrogan",
@@ -22,6 +25,8 @@ Real = Annotated[str, typer.Option(help="Real sky: 'hubble', or a FITS/HDF5 file
 Bands = Annotated[str | None, typer.Option(help="Bands to use, in order, such as 'gri' or 'F814W,F606W'.")]
 PixelScale = Annotated[float | None, typer.Option(help="Side of a pixel [arcsec], where the images do not say.")]
 Seed = Annotated[int, typer.Option(help="Key of all random numbers.")]
+Store = Annotated[Path, typer.Argument(help="A sample store: a directory, or a .h5 file.")]
+ShardSize = Annotated[int, typer.Option(help="Samples in each file of a directory.")]
 Overwrite = Annotated[bool, typer.Option(help="Replace what an earlier run wrote.")]
 
 
@@ -107,8 +112,8 @@ def train_refiner(
 
 
 @app.command()
-def info(path: Annotated[Path, typer.Argument(help="A sample store (.h5) or a model (.safetensors).")]) -> None:
-    """Say what is in a file of samples or a model."""
+def info(path: Annotated[Path, typer.Argument(help="Samples (.h5 or a directory) or a model (.safetensors).")]) -> None:
+    """Say what is in a sample store or a model."""
     from rich.console import Console
 
     from astrogan.cli.info import describe
@@ -118,23 +123,80 @@ def info(path: Annotated[Path, typer.Argument(help="A sample store (.h5) or a mo
 
 @app.command()
 def export(
-    store: Annotated[Path, typer.Argument(help="A sample store (.h5).")],
+    store: Store,
     out: Annotated[Path, typer.Argument(help="The FITS file to write.")],
     overwrite: Overwrite = False,
 ) -> None:
     """Write a sample store as FITS: image cubes and the table of labels."""
-    from astrogan.dataset import read_samples
+    from astrogan.dataset.backend import open_samples
     from astrogan.dataset.files import check_target
     from astrogan.export import to_fits
 
     check_target(out, overwrite)
-    to_fits(read_samples(store), out, overwrite=overwrite)
+    to_fits(open_samples(store).load(), out, overwrite=overwrite)
+
+
+@app.command()
+def verify(
+    store: Store,
+    rebuild: Annotated[bool, typer.Option(help="Write a new manifest from the shards that are whole.")] = False,
+) -> None:
+    """Read all of a store and name every damage; exit code 1 if there is any."""
+    from astrogan.cli.stores import run_verify
+
+    run_verify(store, rebuild)
+
+
+@app.command()
+def merge(
+    stores: Annotated[list[Path], typer.Argument(help="Sample stores, in order.")],
+    out: Annotated[Path, typer.Option(help="Directory to make.")],
+    shard_size: ShardSize = 4096,
+) -> None:
+    """Put the samples of several stores of one run into a new directory."""
+    from astrogan.dataset.convert import merge_stores
+
+    print(f"{out}: {merge_stores(stores, out, shard_size=shard_size)} shards")
+
+
+@app.command()
+def subset(
+    store: Store,
+    out: Annotated[Path, typer.Argument(help="Directory to make.")],
+    where: Annotated[
+        list[str] | None, typer.Option(help="Condition on a label, such as 'theta_E > 1'; repeat it for more.")
+    ] = None,
+    start: Annotated[int, typer.Option(help="First place in the store.")] = 0,
+    stop: Annotated[int | None, typer.Option(help="Place behind the last.")] = None,
+    shard_size: ShardSize = 4096,
+) -> None:
+    """Put some samples of a store, bit for bit, into a new directory."""
+    from astrogan.dataset.convert import subset_store
+
+    count = subset_store(store, out, where=where or (), start=start, stop=stop, shard_size=shard_size)
+    print(f"{out}: {count} samples")
+
+
+@app.command()
+def convert(
+    store: Store,
+    out: Annotated[Path, typer.Argument(help="What to make: NAME.h5, NAME.zarr, or NAME for a directory of shards.")],
+    overwrite: Overwrite = False,
+) -> None:
+    """Write a store in another form."""
+    from astrogan.dataset.convert import convert_store
+
+    convert_store(store, out, overwrite=overwrite)
 
 
 def main() -> None:
-    """Run the command line; what went wrong is one line on stderr and exit code 1."""
+    """Run the command line; what went wrong is one line on stderr.
+
+    Exit codes: 0 all is well; 1 refused, damaged or failed; 2 the command line itself is wrong; 3 the run ended, but
+    without some samples; 4 the disk is full or failed; 130 interrupted.
+    """
     try:
         app()
-    except (ValueError, OSError, FloatingPointError) as error:
+    except (ValueError, OSError, FloatingPointError, ImportError) as error:
         print(f"astrogan: {' '.join(str(error).split())}", file=sys.stderr)
-        sys.exit(1)
+        sys.exit(4 if isinstance(error, OSError) and error.errno in DISK else 1)

@@ -39,7 +39,7 @@ def rounded(samples: xr.Dataset, codec: str) -> xr.Dataset:
     known = "image_step" in samples.variables
     if known:
         steps = np.asarray(samples["image_step"].values)
-        if (steps > 0).all() and np.array_equal(round_to(image, steps), image, equal_nan=True):
+        if steps.any() and np.array_equal(round_to(image, steps), image, equal_nan=True):
             return samples
     if check_codec(codec) == "none" and not known:
         return samples

@@ -19,7 +19,7 @@ from astrogan.dataset.schema import validate_samples
 from astrogan.dataset.shard_writer import ShardWriter
 from catalogs.checks import within
 
-__all__ = ["BATCH", "SHARD_SIZE", "batches_of", "write_shard", "write_store"]
+__all__ = ["BATCH", "SHARD_SIZE", "batches_of", "check_ids", "write_shard", "write_store"]
 
 SHARD_SIZE = 4096
 BATCH = 256  # samples that are in memory at a time
@@ -60,7 +60,7 @@ def write_store(
     within("shard_size", shard_size, 1, MAX_SHARD)
     check_codec(codec)
     validate_samples(sources[0].isel(sample=slice(0, 1)).load())
-    total = _check_ids(sources)
+    total = check_ids(sources)
     folder = make_folder(path)
     with locked(folder):
         store = StoreFolder(folder)
@@ -71,7 +71,14 @@ def write_store(
     return len(store.shards)
 
 
-def _check_ids(sources: Sequence[xr.Dataset]) -> int:
+def check_ids(sources: Sequence[xr.Dataset]) -> int:
+    """The number of samples in all sources.
+
+    Raises
+    ------
+    SchemaError
+        If a sample id repeats.
+    """
     ids = np.concatenate([np.asarray(source["sample_id"].values) for source in sources])
     repeated = ids.size - np.unique(ids).size
     if repeated:

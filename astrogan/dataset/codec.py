@@ -6,6 +6,7 @@ flipped bit.
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import zlib
 from types import ModuleType
@@ -34,9 +35,7 @@ def _fastest() -> ModuleType:
     """ISA-L's deflate where the package `isal` is installed, six times as fast as zlib's."""
     if importlib.util.find_spec("isal") is None:
         return zlib
-    from isal import isal_zlib
-
-    return isal_zlib
+    return importlib.import_module("isal.isal_zlib")
 
 
 _zlib = _fastest()

@@ -1,4 +1,4 @@
-"""Drawing through lenses: Sersic sources by adaptive ray shooting.
+"""Drawing through lenses: Sersic sources, and what consists of them, by adaptive ray shooting; others by even rays.
 
 A power law with or without external shear is traced by kernels, samples in parallel; any other deflector by its own
 `source`, on the same cells.
@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from catalogs.checks import one_of
+from simulators._image_rays import add_even_rays
 from simulators._kernels import rays
 from simulators._kernels._jit import run
 from simulators._kernels.refining import gauss_pattern
 from simulators._kernels.tracing import BLOCK
 from simulators.deflectors import EPL, Deflector, ExternalShear, Sum
 from simulators.grid import PixelGrid
-from simulators.light import Sersic
+from simulators.light import Light, PointSource, Sersic
 from simulators.psf import PSF, separable_operators
 
 __all__ = ["draw_lensed"]
@@ -30,6 +32,7 @@ Single = NDArray[np.float32]
 MOST_CELLS = 16  # fine cells per pixel and axis
 FAR = 1e6  # [arcsec]
 BLUNT = 0.08  # of the finest distance between rays
+SMALL = 0.6  # more for cusps (n = 4) of sources smaller than half a cell, which rays could miss
 
 
 @dataclass(frozen=True)
@@ -41,12 +44,13 @@ class RayAccuracy:
     level: int  # finest level of refinement: 2 ** (level + 1) rays per fine cell and axis
     series: float  # terms of the deflector's series are dropped below
     rank: float  # singular values of the PSF dropped below
+    even: int  # rays per fine cell and axis for sources that are not Sersics
 
 
 ACCURACY = {
-    "fast": RayAccuracy(cells=3.0, tolerance=8e-3, level=3, series=1e-5, rank=1e-3),
-    "default": RayAccuracy(cells=4.0, tolerance=3e-3, level=3, series=1e-6, rank=1e-3),
-    "high": RayAccuracy(cells=8.0, tolerance=1e-3, level=3, series=1e-7, rank=1e-5),
+    "fast": RayAccuracy(cells=3.0, tolerance=8e-3, level=3, series=1e-5, rank=1e-3, even=2),
+    "default": RayAccuracy(cells=4.0, tolerance=3e-3, level=3, series=1e-6, rank=1e-3, even=4),
+    "high": RayAccuracy(cells=8.0, tolerance=1e-3, level=3, series=1e-7, rank=1e-5, even=6),
 }
 
 
@@ -107,13 +111,23 @@ def _lens_rows(lens: EPL, shear: ExternalShear, tolerance: float) -> tuple[Singl
     return np.stack(rows, axis=-1).astype(np.float32), np.maximum(terms, 1)
 
 
-def _source_rows(sources: list[Sersic], plan: rays.Plan) -> Single:
-    """Rows (N, C, 10) for `brightness_block`; cusps are blunted at `BLUNT`."""
+def _source_rows(sources: Sequence[Sersic], plan: rays.Plan) -> Single:
+    """Rows (N, C, 10) for `brightness_block`; cusps are blunted at `BLUNT`, those of small sources at up to `BLUNT` +
+    `SMALL`.
+
+    With r^2 + s^2 in place of r^2, a Sersic keeps the share Q(2n, b s^(1/n)) of its flux, Q the regularised incomplete
+    gamma function, and is brought back to unit flux by it.
+    """
+    from scipy.special import gammaincc
+
     rows = np.stack([source.packed() for source in sources], axis=1)
+    cell = float(plan.axis[1] - plan.axis[0])
+    area = np.abs(rows[..., 2] * rows[..., 5] - rows[..., 3] * rows[..., 4])  # 1 / radius^2
+    cusp = np.clip(0.25 / rows[..., 6] - 1.0, 0.0, 1.0) * np.exp(-4.0 / (area * cell**2))
+    blunt = (BLUNT + SMALL * cusp) * cell / 2 ** (plan.most_level + 1)
+    soft = np.maximum(blunt**2 * area, 1e-24)
+    rows[..., 8] /= gammaincc(1.0 / rows[..., 6], rows[..., 7] * soft ** rows[..., 6])
     rows[..., 7] /= math.log(2.0)
-    finest = float(plan.axis[1] - plan.axis[0]) / 2 ** (plan.most_level + 1)
-    area = np.abs(rows[..., 2] * rows[..., 5] - rows[..., 3] * rows[..., 4])
-    soft = np.maximum((BLUNT * finest) ** 2 * area, 1e-24)
     return np.concatenate([rows, soft[..., None]], axis=-1).astype(np.float32)
 
 
@@ -156,21 +170,22 @@ def _add_one(plan: rays.Plan, lens: Deflector, sources: Single, weights: Single,
 
 def draw_lensed(
     lens: Deflector,
-    sources: list[Sersic],
+    sources: Sequence[Light],
     flux: Array,
     grid: PixelGrid,
     psfs: tuple[PSF, ...],
     accuracy: str,
     out: Array,
 ) -> None:
-    """Add Sersic sources seen through a lens to `out`.
+    """Add sources seen through a lens to `out`.
 
     Parameters
     ----------
     lens : Deflector
         N lenses. ``EPL`` and ``Sum([EPL, ExternalShear])`` are many times faster than others.
-    sources : list of Sersic
-        C entries of N sources each.
+    sources : sequence of Light
+        C entries of N sources each. Sersics and what consists of them are many times faster than images, whose own
+        PSF stays in (`GalaxyImage.sharpened`).
     flux : array, shape (N, C, B)
         Flux of each source in each band.
     grid : PixelGrid
@@ -178,14 +193,39 @@ def draw_lensed(
     accuracy : {"fast", "default", "high"}
     out : array, shape (N, B, size, size)
         Changed in place.
+
+    Raises
+    ------
+    ValueError
+        For a point source: its images are points, not rays (`image_positions` and `draw_points`).
     """
     settings = ACCURACY[one_of("accuracy", accuracy, ACCURACY)]
     plan = _plan(grid, psfs, settings)
+    parts = [
+        (part, flux[:, c] * share[:, None]) for c, source in enumerate(sources) for part, share in source.components()
+    ]
+    for part, of_part in parts:
+        if isinstance(part, PointSource):
+            raise ValueError(
+                "rays miss a PointSource: find its images with image_positions, draw them with draw_points"
+            )
+        if not isinstance(part, Sersic):
+            add_even_rays(plan, lens, part, of_part, settings.even, out)
+    smooth = [(part, of_part) for part, of_part in parts if isinstance(part, Sersic)]
+    if smooth:
+        flux = np.stack([of_part for _, of_part in smooth], axis=1)
+        _draw_sersics(lens, [part for part, _ in smooth], flux, plan, settings.series, out)
+
+
+def _draw_sersics(
+    lens: Deflector, sources: list[Sersic], flux: Array, plan: rays.Plan, series: float, out: Array
+) -> None:
+    """Add C Sersics of N each, of flux (N, C, B), by adaptive rays."""
     rows, weights, flux = _source_rows(sources, plan), _weights(flux), np.ascontiguousarray(flux, dtype=np.float32)
     image = np.zeros(out.shape)
     known = _power_law(lens)
     if known is not None:
-        lenses, terms = _lens_rows(*known, settings.series)
+        lenses, terms = _lens_rows(*known, series)
         pair = (rays.add_lensed_serial, rays.add_lensed_parallel)
         run(pair, len(lenses), plan, lenses, terms, rows, weights, flux, image)
     else:

@@ -1,4 +1,4 @@
-"""Drawing objects of any Fourier transform: one periodic box, complex modes, sums at the pixels as matrix products."""
+"""Drawing objects of any Fourier transform: a periodic box, complex modes, sums at the pixels as matrix products."""
 
 from __future__ import annotations
 
@@ -10,23 +10,24 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from simulators._boxes import BOXES, _folded_wings, _wings
+from simulators._boxes import BOXES, folding as folding_at
+from simulators._boxes import wings
 from simulators.grid import PixelGrid
 from simulators.light import Light
 from simulators.psf import PSF
 from simulators.psf.base import band_limit
 
-__all__ = ["add_points", "add_transforms"]
+__all__ = ["add_transforms"]
 
 Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]
-FAR = 4.0  # FWHM outside the stamp and a half beyond which a PSF is flat over a pixel
 
 
 @dataclass(frozen=True)
 class Modes:
     """Wave numbers kx >= 0 (P,) and ky of either sign (Q,) [rad/arcsec]; PSF times pixel (B, Q, P) on them, with the
-    weight of each mode in the image; the light (B,) [1/arcsec^2] that replicas of a unit source fold into the stamp.
+    weight of each mode in the image; what replicas of a unit source fold into the stamp (B, size, size) [flux in a
+    pixel].
     """
 
     kx: Array
@@ -36,11 +37,11 @@ class Modes:
 
 
 @functools.lru_cache(maxsize=64)
-def modes_of(grid: PixelGrid, psfs: tuple[PSF, ...], box: int, cutoff: float) -> Modes:
+def modes_of(grid: PixelGrid, psfs: tuple[PSF, ...], box: float, cutoff: float) -> Modes:
     """The modes of a periodic box of `box` stamps, as far as any PSF's transform exceeds `cutoff`."""
     side = box * grid.size
     spacing = 2.0 * math.pi / (side * grid.scale)
-    most = 4 * side - 1
+    most = int(4 * side) - 1
     count = max(math.ceil(band_limit(psf, cutoff, most * spacing, most) / spacing - 1e-6) for psf in psfs)
     ky = np.asarray(np.arange(-count, count + 1) * spacing, dtype=np.float64)
     kx = ky[count:]
@@ -48,19 +49,18 @@ def modes_of(grid: PixelGrid, psfs: tuple[PSF, ...], box: int, cutoff: float) ->
     pixel *= (np.hypot(ky[:, None], kx[None, :]) <= kx[-1]) / side**2
     pixel[:, 1:] *= 2.0  # a mode and its conjugate at -k
     response = np.stack([psf.spectrum(kx[:, None], ky[None, :]).T for psf in psfs]) * pixel
-    return Modes(kx, ky, response, _folded_wings(grid, psfs, box))
+    at = folding_at(grid, psfs, box)
+    return Modes(kx, ky, response, at["spread"].T @ at["wings"] @ at["spread"])
 
 
-def boxes_around(
-    offset: Array, reach: Array, grid: PixelGrid, psfs: tuple[PSF, ...], folding: float
-) -> NDArray[np.int64]:
+def boxes_around(offset: Array, reach: Array, grid: PixelGrid, psfs: tuple[PSF, ...], folding: float) -> Array:
     """Smallest box of objects of half-width `reach` whose replicas, with the PSF's wings, stay below `folding` peaks
     of a point source at the stamp's edge, `offset` [arcsec] from its centre along an axis.
     """
     half = 0.5 * grid.size * grid.scale
-    log_radius, highest, _ = _wings(psfs)
+    log_radius, highest, _ = wings(psfs)
     peak = 1.0 / (2.0 * math.pi * ((0.4 * min(psf.fwhm for psf in psfs)) ** 2 + grid.scale**2 / 12.0))
-    needed = np.ceil((offset + reach + half) / (2.0 * half) + 0.5).astype(np.int64)  # half a stamp for the PSF itself
+    needed = np.ceil((offset + reach + half) / (2.0 * half) + 0.5)  # half a stamp for the PSF itself
     chosen = np.maximum(needed, BOXES[-1])
     for box in BOXES[-2::-1]:
         distance = np.maximum(2.0 * box * half - half - offset - reach, 0.5 * half)
@@ -75,32 +75,10 @@ def place(modes: Modes, x: float, y: float, grid: PixelGrid) -> tuple[Complex, C
     return np.exp(1j * np.outer(modes.kx, axis - x)), np.exp(1j * np.outer(axis - y, modes.ky))
 
 
-def by_box(boxes: NDArray[np.int64]) -> Iterator[tuple[int, NDArray[np.intp]]]:
+def by_box(boxes: Array) -> Iterator[tuple[float, NDArray[np.intp]]]:
     """(box, the objects that have it)."""
     for box in np.unique(boxes):
-        yield int(box), np.flatnonzero(boxes == box)
-
-
-def add_points(
-    x: Array, y: Array, flux: Array, grid: PixelGrid, psfs: tuple[PSF, ...], limits: tuple[float, float], out: Array
-) -> None:
-    """What `draw_points` does, at the (cutoff, folding) of an accuracy."""
-    offset = np.maximum(np.abs(x), np.abs(y))
-    outside = offset > grid.size * grid.scale + FAR * max(psf.fwhm for psf in psfs)
-    axis = grid.axis()
-    for n in np.flatnonzero(outside):
-        for b, psf in enumerate(psfs):
-            wing = psf.brightness(axis[None, :] - x[n], axis[:, None] - y[n])
-            out[n, b] += flux[n, b] * grid.scale**2 * wing
-    inside = np.flatnonzero(~outside)
-    boxes = boxes_around(offset[inside], np.zeros(inside.size), grid, psfs, limits[1])
-    for box, these in by_box(boxes):
-        modes = modes_of(grid, psfs, box, limits[0])
-        background = modes.folded * grid.scale**2
-        for n in inside[these]:
-            along_x, along_y = place(modes, x[n], y[n], grid)
-            image = (along_y @ modes.response @ along_x).real - background[:, None, None]
-            out[n] += flux[n, :, None, None] * image
+        yield float(box), np.flatnonzero(boxes == box)
 
 
 def add_transforms(
@@ -111,9 +89,8 @@ def add_transforms(
     boxes = boxes_around(np.maximum(np.abs(x), np.abs(y)), light.reach(), grid, psfs, limits[1])
     for box, these in by_box(boxes):
         modes = modes_of(grid, psfs, box, limits[0])
-        background = modes.folded * grid.scale**2
         for n in these:
             along_x, along_y = place(modes, x[n], y[n], grid)
             spectrum = light.take(n).transform(modes.kx, modes.ky)[0].T
-            image = (along_y @ (spectrum * modes.response) @ along_x).real - background[:, None, None]
+            image = (along_y @ (spectrum * modes.response) @ along_x).real - modes.folded
             out[n] += flux[n, :, None, None] * image

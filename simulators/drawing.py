@@ -1,4 +1,4 @@
-"""Drawing through the Fourier plane: everything about a grid and its PSFs that does not depend on the object drawn."""
+"""Drawing unlensed light: profiles and points through the Fourier plane, images by their transforms."""
 
 from __future__ import annotations
 
@@ -11,104 +11,102 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalogs.checks import one_of, within
-from simulators._boxes import choose_boxes, folded
+from simulators import _boxes as boxes
 from simulators._kernels import light as kernels
 from simulators._kernels._jit import run
-from simulators._spectra import add_points, add_transforms
+from simulators._plans import plan_of
+from simulators._spectra import add_transforms
 from simulators.grid import PixelGrid
 from simulators.labels import LABELS
 from simulators.light import Light, PointSource, Sersic, sersic_table
 from simulators.psf import PSF
-from simulators.psf.base import band_limit
 
 __all__ = ["ACCURACY", "Accuracy", "draw_light", "draw_points", "draw_sersic"]
 
 Array = NDArray[np.float64]
+FAR = 4.0  # FWHM outside the stamp and a half beyond which a PSF is flat over a pixel
 
 
 @dataclass(frozen=True)
 class Accuracy:
     """Numerical settings behind one value of ``accuracy``; errors are in units of the brightest pixel."""
 
-    cutoff: float  # modes are dropped where the PSF's transform falls below
-    folding: float  # brightness allowed to fold back from the periodic box, before its mean is taken off
+    dropped: float  # light in modes that are left out
+    folding: float  # light of the periodic box's replicas that is not taken off
+    single: bool  # whether a single-precision image is made in single precision
 
 
 ACCURACY = {
-    "fast": Accuracy(cutoff=1e-3, folding=1e-3),
-    "default": Accuracy(cutoff=1e-4, folding=3e-5),
-    "high": Accuracy(cutoff=1e-8, folding=1e-7),
+    "fast": Accuracy(dropped=1e-3, folding=3e-4, single=True),
+    "default": Accuracy(dropped=3e-5, folding=1e-5, single=True),
+    "high": Accuracy(dropped=1e-8, folding=1e-7, single=False),
 }
 
 
+@functools.cache
+def _table(dtype: type) -> NDArray[Any]:
+    return sersic_table().astype(dtype)
+
+
 @dataclass(frozen=True)
-class _Modes:
-    kx: Array
-    ky: Array
-    psf: Array
-    waves: tuple[Array, Array, Array, Array]
+class _Profiles:
+    """N profiles for the kernels: rows of the Sersic table (N,), the packed profiles (N, 9) of `Sersic.packed`, and the
+    matrices (N, 2, 2) that make them of circles; of points, zeros.
+    """
+
+    position: Array
+    rows: Array
+    matrix: Array
+
+    def add(
+        self, flux: Array, grid: PixelGrid, psfs: tuple[PSF, ...], settings: Accuracy, out: NDArray[Any]
+    ) -> None:
+        """Add them to `out` (N, B, n, n), box by box."""
+        dtype = np.float32 if settings.single and out.dtype == np.float32 else np.float64
+        axes = np.linalg.svd(self.matrix, compute_uv=False)
+        chosen = boxes.choose_boxes(self.rows, axes, grid, psfs, settings.folding)
+        circular = all(psf.circular for psf in psfs)
+        loop = kernels.add_profiles if circular else kernels.add_skew_profiles
+        shape = np.hstack([self.matrix.reshape(-1, 4), axes[:, 1:], self.rows[:, :2]]).astype(dtype)
+        image = out if out.dtype == dtype else np.zeros(out.shape, dtype)
+        profiles = _single(self.rows)
+        for box in np.unique(chosen):
+            plan = plan_of(grid, psfs, float(box), settings.dropped, dtype)
+            these = np.flatnonzero(chosen == box)
+            far = boxes.far_light(self.rows[these], axes[these], box * grid.size * grid.scale).astype(np.float32)
+            objects = (self.position[these], shape[these], profiles[these], far, flux[these].astype(dtype))
+            run(loop, len(these), _table(dtype), plan, these, *objects, image)
+        if image is not out:
+            out += image
 
 
-@functools.lru_cache(maxsize=128)
-def _modes(grid: PixelGrid, psfs: tuple[PSF, ...], box: int, accuracy: Accuracy) -> _Modes:
-    """Fourier modes of a periodic box of `box` stamps, with PSF and pixel response, beyond Nyquist where needed."""
-    side = box * grid.size
-    spacing = 2.0 * math.pi / (side * grid.scale)
-    most = 4 * side - 1
-    count = max(math.ceil(band_limit(psf, accuracy.cutoff, most * spacing, most) / spacing - 1e-6) for psf in psfs)
-    kx = np.arange(count + 1) * spacing
-    ky = np.arange(4 * math.ceil((count + 1) / 4)) * spacing  # a multiple of four, see the kernel
-    pixel = np.sinc(kx[:, None] * grid.scale / (2 * math.pi)) * np.sinc(ky[None, :] * grid.scale / (2 * math.pi))
-    pixel *= (np.hypot(kx[:, None], ky[None, :]) <= kx[-1]) / side**2
-    if all(psf.circular for psf in psfs):
-        modes = np.stack([psf.transform(np.hypot(kx[:, None], ky[None, :])) for psf in psfs]) * pixel
-    else:
-        modes = np.stack([_skew_modes(psf, kx, ky) for psf in psfs]) * pixel
-    axis = grid.axis()
-    waves = tuple(wave(np.outer(k, axis)) for k in (kx, ky) for wave in (np.cos, np.sin))
-    return _Modes(kx, ky, modes, waves)  # type: ignore[arg-type]  # a generator's length is not in its type
+def _single(rows: Array) -> NDArray[np.float32]:
+    """Packed profiles (N, 9) as `brightness_block` takes them, (N, 10), without softening."""
+    rows = np.hstack([rows, np.full((len(rows), 1), 1e-24)])
+    rows[:, 7] /= math.log(2.0)
+    return rows.astype(np.float32)
 
 
-def _skew_modes(psf: PSF, kx: NDArray[Any], ky: NDArray[Any]) -> Array:
-    """Real and imaginary parts of half the sum and half the difference of a PSF's modes at (kx, ky) and (kx, -ky)."""
-    above, below = (psf.spectrum(kx[:, None], sign * ky[None, :]) for sign in (1.0, -1.0))
-    total, difference = 0.5 * (above + below), 0.5 * (above - below)
-    return np.stack([total.real, total.imag, difference.real, difference.imag])
-
-
-def draw_sersic(light: Sersic, flux: Array, grid: PixelGrid, psfs: tuple[PSF, ...], accuracy: str, out: Array) -> None:
+def draw_sersic(
+    light: Sersic, flux: Array, grid: PixelGrid, psfs: tuple[PSF, ...], accuracy: str, out: NDArray[Any]
+) -> None:
     """Add PSF-convolved, pixel-integrated Sersic profiles to `out`.
 
     Parameters
     ----------
     light : Sersic
-        N profiles (their own `flux` sets nothing but the box size).
+        N profiles (their own `flux` is not looked at).
     flux : array, shape (N, B)
         Flux of each profile in each band.
     grid : PixelGrid
     psfs : tuple of PSF, length B
     accuracy : {"fast", "default", "high"}
     out : array, shape (N, B, size, size)
-        Changed in place.
+        Changed in place; if it is of single precision so is the arithmetic, but for ``high``.
     """
     settings = ACCURACY[one_of("accuracy", accuracy, ACCURACY)]
-    table = sersic_table()
-    rows = light.packed()
-    boxes = choose_boxes(light, rows, grid, psfs, settings.folding)
-    if all(psf.circular for psf in psfs):
-        pair = (kernels.add_profiles_serial, kernels.add_profiles_parallel)
-    else:
-        pair = (kernels.add_skew_profiles_serial, kernels.add_skew_profiles_parallel)
-    position, shape = light.table_position(), np.ascontiguousarray(light.matrix().reshape(-1, 4))
-    x, y = np.asarray(light.x), np.asarray(light.y)
-    for box in np.unique(boxes):
-        modes = _modes(grid, psfs, int(box), settings)
-        these = np.flatnonzero(boxes == box)
-        image = np.zeros((len(these), *out.shape[1:]))
-        objects = (position[these], shape[these], np.ascontiguousarray(flux[these]), x[these], y[these])
-        run(pair, len(these), table, *objects, modes.kx, modes.ky, modes.psf, *modes.waves, image)
-        background = folded(rows[these], grid, psfs, int(box)) * flux[these] * grid.scale**2
-        out[these] += image - background[:, :, None, None]
+    profiles = _Profiles(light.table_position(), light.packed(), light.matrix())
+    profiles.add(np.asarray(flux), grid, psfs, settings, out)
 
 
 def draw_points(
@@ -136,7 +134,19 @@ def draw_points(
     settings = ACCURACY[one_of("accuracy", accuracy, ACCURACY)]
     for name, values in (("x", x), ("y", y), ("flux", flux)):
         within(f"draw_points {name}", values, LABELS[name].low, LABELS[name].high, LABELS[name].unit)
-    add_points(np.asarray(x), np.asarray(y), np.asarray(flux), grid, psfs, (settings.cutoff, settings.folding), out)
+    x, y, flux, axis = np.asarray(x), np.asarray(y), np.asarray(flux), grid.axis()
+    outside = np.maximum(np.abs(x), np.abs(y)) > grid.size * grid.scale + FAR * max(psf.fwhm for psf in psfs)
+    for n in np.flatnonzero(outside):
+        for b, psf in enumerate(psfs):
+            wing = psf.brightness(axis[None, :] - x[n], axis[:, None] - y[n])
+            out[n, b] += flux[n, b] * grid.scale**2 * wing
+    inside = np.flatnonzero(~outside)
+    rows = np.zeros((inside.size, 9))
+    rows[:, 0], rows[:, 1], rows[:, 6], rows[:, 7] = x[inside], y[inside], 0.5, 1.0
+    drawn = np.zeros((inside.size, *out.shape[1:]), out.dtype)
+    points = _Profiles(np.ones(inside.size), rows, np.zeros((inside.size, 2, 2)))
+    points.add(flux[inside], grid, psfs, settings, drawn)
+    out[inside] += drawn
 
 
 def draw_light(light: Light, flux: Array, grid: PixelGrid, psfs: tuple[PSF, ...], accuracy: str, out: Array) -> None:
@@ -158,4 +168,4 @@ def draw_light(light: Light, flux: Array, grid: PixelGrid, psfs: tuple[PSF, ...]
         elif isinstance(part, PointSource):
             draw_points(np.asarray(part.x), np.asarray(part.y), of_part, *drawing)
         else:
-            add_transforms(part, of_part, grid, psfs, (settings.cutoff, settings.folding), out)
+            add_transforms(part, of_part, grid, psfs, settings.dropped, settings.folding, out)

@@ -5,9 +5,12 @@ Compiled code is never cached on disk: numba's cache misses changes in other fil
 
 from __future__ import annotations
 
+import functools
+import itertools
 import os
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -29,6 +32,8 @@ __all__ = [
 ]
 
 JIT_ENABLED = not numba.config.DISABLE_JIT
+PARTS = 4  # for each thread, so that none waits long for the others
+_threads: list[int] = [numba.config.NUMBA_NUM_THREADS]
 
 _STRICT = {"error_model": "numpy", "nogil": True, "cache": False}
 # What is left out of fastmath (nnan, ninf) would let the compiler delete tests for NaN and infinity.
@@ -76,29 +81,50 @@ def compile_pair(function: Callable, *, fast: bool = False) -> tuple[Callable, C
     return _compile(function, options), _compile(function, {**options, "parallel": True})
 
 
-def run(pair: tuple[Callable, Callable], jobs: int, *args: Any) -> Any:
-    """Call the parallel half of `pair` where there are jobs to share and threads are safe, else the serial half.
+def run(loop: Callable | tuple[Callable, Callable], count: int, *args: Any, share: int = 1) -> None:
+    """Call ``loop(first, last, *args)`` for 0 .. `count`: in parts of at least `share`, by threads where that is safe.
 
-    Serial in forked processes (OpenMP aborts there), outside the main thread (numba's own thread pool is not
-    re-entrant) and where `set_threads(1)` is in force.
+    In one part in forked processes (which may not start threads), outside the main thread (whoever started it shares
+    the machine already) and where `set_threads(1)` is in force.
     """
-    safe = not _forked and threading.current_thread() is threading.main_thread()
-    serial, parallel = pair
-    return (parallel if safe and jobs > 1 and numba.get_num_threads() > 1 else serial)(*args)
+    if isinstance(loop, tuple):
+        safe = not _forked and threading.current_thread() is threading.main_thread()
+        serial, parallel = loop
+        (parallel if safe and count > 1 and numba.get_num_threads() > 1 else serial)(*args)
+        return
+    parts = min(PARTS * _threads[-1], count // share)
+    alone = _forked or _threads[-1] == 1 or threading.current_thread() is not threading.main_thread()
+    if alone or parts < 2 or not JIT_ENABLED:
+        loop(0, count, *args)
+        return
+    bounds = [count * part // parts for part in range(parts + 1)]
+    jobs = [_pool(_threads[-1]).submit(loop, *ends, *args) for ends in itertools.pairwise(bounds)]
+    for job in jobs:
+        job.result()
+
+
+@functools.cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    """Threads that call kernels, which run side by side since kernels let go of Python's lock."""
+    return ThreadPoolExecutor(threads, thread_name_prefix="kernel")
 
 
 @contextmanager
 def set_threads(count: int) -> Iterator[None]:
-    """Let parallel kernels use `count` threads within the block.
+    """Let `run` use `count` threads within the block.
 
     Raises
     ------
     ValueError
-        `count` is below 1 or above the number of threads that numba started with.
+        `count` is below 1 or above the number of threads that numba would use, ``NUMBA_NUM_THREADS``.
     """
+    if not 1 <= count <= _threads[0]:
+        raise ValueError(f"count = {count} is outside [1, {_threads[0]}] threads")
     before = numba.get_num_threads()
     numba.set_num_threads(count)
+    _threads.append(count)
     try:
         yield
     finally:
+        _threads.pop()
         numba.set_num_threads(before)

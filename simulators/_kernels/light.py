@@ -1,10 +1,89 @@
-"""Light in Fourier space: a Sersic table turned into band images by a pruned, fixed-order Fourier sum."""
+"""Light in Fourier space: a Sersic table turned into band images by a pruned, fixed-order Fourier sum.
+
+Everything is of the table's precision; wave numbers are the same along x and y, and come in whole fours.
+"""
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
-from simulators._kernels._jit import compile_pair, fast_kernel, kernel, prange
+from simulators._kernels._jit import fast_inline_kernel, fast_kernel, kernel, step_kernel
+from simulators._kernels.product import add_product
+from simulators._kernels.tracing import BLOCK, brightness_block
+
+NODES = 8  # along a side of the stamp, where what folds back is found; all together are one block of rays
+
+
+class Plan(NamedTuple):
+    """What a grid of n x n pixels, its B PSFs, a periodic box and an accuracy need, for all samples.
+
+    The first half of the rows y is padded with zeros to whole fours, the other half mirrors it.
+    """
+
+    k: np.ndarray  # (K,) wave numbers from 0 [rad/arcsec]
+    strength: np.ndarray  # (K,) strongest band's modes at this distance from 0, times their number
+    dropped: float  # part of the sum of modes that may be left out
+    psf: np.ndarray  # (B, K, K), x before y, with the pixel response; (B, 4, K, K) for `sum_skew_modes`
+    cos_x: np.ndarray  # (K, n) waves at the pixels
+    sin_x: np.ndarray
+    cos_y: np.ndarray  # (K, half)
+    sin_y: np.ndarray
+    node_x: np.ndarray  # (NODES^2,) where what folds back is found [arcsec], single precision
+    node_y: np.ndarray
+    places: np.ndarray  # (8, 2) of the nearest replicas [arcsec]
+    wings: np.ndarray  # (B, NODES, NODES), y before x, that fold back from a point source [flux in a pixel]
+    area: float  # of a pixel [arcsec^2]
+    spread: np.ndarray  # (NODES, n) interpolation from nodes to pixels
+    mirror: np.ndarray  # (2, NODES / 2, half) its even and odd part, for a node and its mirror image
+    first: np.ndarray  # zeros, for each four of modes or rows
+
+
+class Work(NamedTuple):
+    """Scratch of one sample."""
+
+    row: np.ndarray  # its row of the table
+    cell: np.ndarray  # (2, K) entries of it
+    even: np.ndarray  # (K, K) sums and differences of its modes at (+-kx, ky), x before y
+    odd: np.ndarray
+    a: np.ndarray  # (K, K) the same under a PSF
+    b: np.ndarray
+    last: np.ndarray  # (K / 4,) modes to sum for each four of wave numbers
+    all: np.ndarray  # (half / 4,) the same, of the sum over ky
+    cos: np.ndarray  # (K, n) waves about its centre
+    sin: np.ndarray
+    real: np.ndarray  # (K, n) sums over kx
+    imag: np.ndarray
+    left: np.ndarray  # (half, n) sums over ky, even and odd in y
+    right: np.ndarray
+    seen: np.ndarray  # (NODES, NODES) light that folds back, single precision
+    near: np.ndarray  # (3, NODES^2) that of one replica, and where it is seen
+    part: np.ndarray  # (NODES, n)
+
+
+@step_kernel
+def workspace(plan, table):
+    """Work for samples of the table's precision."""
+    modes, pixels, half = plan.cos_x.shape[0], plan.cos_x.shape[1], plan.cos_y.shape[1]
+    return Work(
+        np.empty(table.shape[1], table.dtype),
+        np.empty((2, modes), np.int32),
+        np.empty((modes, modes), table.dtype),
+        np.empty((modes, modes), table.dtype),
+        np.empty((modes, modes), table.dtype),
+        np.empty((modes, modes), table.dtype),
+        np.empty(modes // 4, np.int64),
+        np.empty(half // 4, np.int64),
+        np.empty((modes, pixels), table.dtype),
+        np.empty((modes, pixels), table.dtype),
+        np.empty((modes, pixels), table.dtype),
+        np.empty((modes, pixels), table.dtype),
+        np.empty((half, pixels), table.dtype),
+        np.empty((half, pixels), table.dtype),
+        np.empty((NODES, NODES), np.float32),
+        np.empty((3, BLOCK), np.float32),
+        np.empty((NODES, pixels), table.dtype),
+    )
 
 
 @kernel
@@ -13,133 +92,219 @@ def table_row(table, position, row):
     last = table.shape[0] - 3
     i = min(max(int(position), 1), last)
     t = position - i
-    a = -t * (t - 1.0) * (t - 2.0) / 6.0
-    b = (t + 1.0) * (t - 1.0) * (t - 2.0) / 2.0
-    c = -(t + 1.0) * t * (t - 2.0) / 2.0
-    d = (t + 1.0) * t * (t - 1.0) / 6.0
+    a = table.dtype.type(-t * (t - 1.0) * (t - 2.0) / 6.0)
+    b = table.dtype.type((t + 1.0) * (t - 1.0) * (t - 2.0) / 2.0)
+    c = table.dtype.type(-(t + 1.0) * t * (t - 2.0) / 2.0)
+    d = table.dtype.type((t + 1.0) * t * (t - 1.0) / 6.0)
+    below, at, above, beyond = table[i - 1], table[i], table[i + 1], table[i + 2]
     for j in range(row.shape[0]):
-        row[j] = a * table[i - 1, j] + b * table[i, j] + c * table[i + 1, j] + d * table[i + 2, j]
+        row[j] = (a * below[j] + b * at[j]) + (c * above[j] + d * beyond[j])
 
 
-@kernel
-def lookup(row, k):
-    """Linear interpolation of a row tabulated uniformly in t = k / (1 + k)."""
-    q = (row.shape[0] - 1.0) * (k / (1.0 + k))
-    cell = min(int(q), row.shape[0] - 2)
-    return row[cell] + (q - cell) * (row[cell + 1] - row[cell])
+@fast_inline_kernel
+def place(row, k2):
+    """Where k, given its square, lies in a row tabulated uniformly in k / (1 + k) [entries]."""
+    k = math.sqrt(k2)
+    return row.dtype.type(row.shape[0] - 1) * (k / (row.dtype.type(1.0) + k))
 
 
-@kernel
-def profile_modes(row, m00, m01, m10, m11, kx, ky, even, odd):
-    """Transform row(|M^T k|) of a profile at (kx, +ky) and (kx, -ky): their sum (at ky = 0 the value) and
-    difference.
-    """
-    for i in range(kx.shape[0]):
-        for j in range(ky.shape[0]):
-            u, v = m00 * kx[i], m01 * kx[i]
-            du, dv = m10 * ky[j], m11 * ky[j]
-            above = lookup(row, math.sqrt((u + du) ** 2 + (v + dv) ** 2))
-            below = lookup(row, math.sqrt((u - du) ** 2 + (v - dv) ** 2))
-            even[i, j] = above + below if ky[j] > 0.0 else above
-            odd[i, j] = above - below
+@fast_inline_kernel
+def lookup(row, k2):
+    """Linear interpolation of `row` at k, given its square."""
+    at = place(row, k2)
+    cell = min(np.int32(at), np.int32(row.shape[0] - 2))
+    return row[cell] + (at - row.dtype.type(cell)) * (row[cell + 1] - row[cell])
 
 
-@kernel
-def phases(k, x0, cos_kx, sin_kx, cos_out, sin_out):
-    """exp(i k (x - x0)) from the tabulated exp(i k x): one rotation per mode."""
-    for j in range(k.shape[0]):
-        c = math.cos(k[j] * x0)
-        s = math.sin(k[j] * x0)
-        for p in range(cos_out.shape[1]):
-            cos_out[j, p] = c * cos_kx[j, p] + s * sin_kx[j, p]
-            sin_out[j, p] = c * sin_kx[j, p] - s * cos_kx[j, p]
+@step_kernel
+def count_modes(plan, row, axis):
+    """Wave numbers, in whole fours, beyond which a profile of least half-light `axis` has next to no light."""
+    total = row.dtype.type(0.0)
+    for j in range(plan.k.shape[0]):
+        total += abs(lookup(row, axis * axis * plan.k[j] * plan.k[j])) * plan.strength[j]
+    allowed, j = plan.dropped * total, plan.k.shape[0]
+    while j > 4 and allowed >= 0.0:
+        j -= 1
+        allowed -= abs(lookup(row, axis * axis * plan.k[j] * plan.k[j])) * plan.strength[j]
+    return min((j + 1 + 3) // 4 * 4, plan.k.shape[0])
 
 
 @fast_kernel
-def sum_modes(even, odd, psf, flux, cos_x, sin_x, cos_y, sin_y, real, imag, image):
-    """Add flux * sum_k modes(k) psf(k) exp(i k r) to `image`; the summation order never depends on the batch.
-
-    The second axis of the modes has a multiple of four entries: four terms are added per pass through memory.
-    """
-    ny, nx = image.shape
-    for i in range(even.shape[0]):
-        for p in range(ny):
-            real[p] = 0.0
-            imag[p] = 0.0
-        for j in range(0, even.shape[1], 4):
-            p0, p1, p2, p3 = psf[i, j], psf[i, j + 1], psf[i, j + 2], psf[i, j + 3]
-            a0, a1, a2, a3 = even[i, j] * p0, even[i, j + 1] * p1, even[i, j + 2] * p2, even[i, j + 3] * p3
-            b0, b1, b2, b3 = odd[i, j] * p0, odd[i, j + 1] * p1, odd[i, j + 2] * p2, odd[i, j + 3] * p3
-            for p in range(ny):
-                real[p] += a0 * cos_y[j, p] + a1 * cos_y[j + 1, p] + a2 * cos_y[j + 2, p] + a3 * cos_y[j + 3, p]
-                imag[p] += b0 * sin_y[j, p] + b1 * sin_y[j + 1, p] + b2 * sin_y[j + 2, p] + b3 * sin_y[j + 3, p]
-        weight = flux if i == 0 else 2.0 * flux
-        for p in range(ny):
-            re = weight * real[p]
-            im = weight * imag[p]
-            for q in range(nx):
-                image[p, q] += re * cos_x[i, q] - im * sin_x[i, q]
+def prune(count, last):
+    """For each four of the `count` wave numbers, how many of the other axis lie in the same quarter circle."""
+    for i in range(count // 4):
+        inside = math.sqrt(max(float(count * count - 16 * i * i), 0.0))
+        last[i] = min(int(math.ceil(inside / 4.0)) * 4, count)
 
 
 @fast_kernel
-def sum_skew_modes(even, odd, psf, flux, cos_x, sin_x, cos_y, sin_y, real, imag, image):
-    """As `sum_modes` for a transform P that is neither real nor even: psf (4, Kx, Ky) holds the real and imaginary
-    parts of S = (P(kx, ky) + P(kx, -ky)) / 2, then those of D = (P(kx, ky) - P(kx, -ky)) / 2.
-
-    With the profile's even and odd modes e and o, both signs of ky add up to (e S + o D) cos + i (e D + o S) sin.
+def profile_modes(row, m, k, count, last, cell, even, odd):
+    """Transform row(|M^T k|) of a profile, M = m (4,) row by row, at (kx, ky) and (-kx, ky): their sum (at kx = 0 the
+    value) and difference, all (kx, ky). What vectorises goes first: entries of the row and parts of a step.
     """
-    ny, nx = image.shape
-    for i in range(even.shape[0]):
-        for p in range(ny):
-            real[p] = 0.0
-            imag[p] = 0.0
-        for j in range(0, even.shape[1], 2):
-            e0, e1, o0, o1 = even[i, j], even[i, j + 1], odd[i, j], odd[i, j + 1]
-            cr0, cr1 = e0 * psf[0, i, j] + o0 * psf[2, i, j], e1 * psf[0, i, j + 1] + o1 * psf[2, i, j + 1]
-            ci0, ci1 = e0 * psf[1, i, j] + o0 * psf[3, i, j], e1 * psf[1, i, j + 1] + o1 * psf[3, i, j + 1]
-            sr0, sr1 = e0 * psf[2, i, j] + o0 * psf[0, i, j], e1 * psf[2, i, j + 1] + o1 * psf[0, i, j + 1]
-            si0, si1 = e0 * psf[3, i, j] + o0 * psf[1, i, j], e1 * psf[3, i, j + 1] + o1 * psf[1, i, j + 1]
-            for p in range(ny):
-                c0, c1, s0, s1 = cos_y[j, p], cos_y[j + 1, p], sin_y[j, p], sin_y[j + 1, p]
-                real[p] += cr0 * c0 - si0 * s0 + cr1 * c1 - si1 * s1
-                imag[p] += ci0 * c0 + sr0 * s0 + ci1 * c1 + sr1 * s1
-        weight = flux if i == 0 else 2.0 * flux
-        for p in range(ny):
-            re = weight * real[p]
-            im = weight * imag[p]
-            for q in range(nx):
-                image[p, q] += re * cos_x[i, q] - im * sin_x[i, q]
+    most = np.int32(row.shape[0] - 2)
+    for i in range(count):
+        u, v = m[0] * k[i], m[1] * k[i]
+        plus, minus, above, below = even[i], odd[i], cell[0], cell[1]
+        for j in range(last[i // 4]):
+            du, dv = m[2] * k[j], m[3] * k[j]
+            p = place(row, (du + u) * (du + u) + (dv + v) * (dv + v))
+            q = place(row, (du - u) * (du - u) + (dv - v) * (dv - v))
+            above[j], below[j] = min(np.int32(p), most), min(np.int32(q), most)
+            plus[j], minus[j] = p - row.dtype.type(above[j]), q - row.dtype.type(below[j])
+        for j in range(last[i // 4]):
+            c, d = above[j], below[j]
+            p, q = row[c] + plus[j] * (row[c + 1] - row[c]), row[d] + minus[j] * (row[d + 1] - row[d])
+            plus[j], minus[j] = p + q, p - q
+    for j in range(last[0]):
+        even[0, j] *= row.dtype.type(0.5)
+
+
+@step_kernel
+def waves_about(plan, x0, count, work):
+    """Waves along x about `x0`: one rotation for each of the first `count` wave numbers."""
+    for i in range(count):
+        c, s = plan.k.dtype.type(math.cos(plan.k[i] * x0)), plan.k.dtype.type(math.sin(plan.k[i] * x0))
+        cos, sin, cos_out, sin_out = plan.cos_x[i], plan.sin_x[i], work.cos[i], work.sin[i]
+        for q in range(cos.shape[0]):
+            cos_out[q] = c * cos[q] + s * sin[q]
+            sin_out[q] = c * sin[q] - s * cos[q]
+
+
+@step_kernel
+def sum_modes(psf, first, count, work):
+    """Sums over kx of modes under a real, even PSF (K, K)."""
+    for i in range(count):
+        even, odd, strength, a, b = work.even[i], work.odd[i], psf[i], work.a[i], work.b[i]
+        for j in range(work.last[i // 4]):
+            a[j] = even[j] * strength[j]
+            b[j] = odd[j] * strength[j]
+    add_product(work.a, work.cos, first, work.last, work.real[:count])
+    add_product(work.b, work.sin, first, work.last, work.imag[:count])
+
+
+@step_kernel
+def sum_skew_modes(psf, first, count, work):
+    """As `sum_modes` for a transform P that is neither real nor even: psf (4, K, K) holds the real and imaginary
+    parts of S = (P(kx, ky) + P(-kx, ky)) / 2, then those of D = (P(kx, ky) - P(-kx, ky)) / 2.
+
+    With the profile's even and odd modes e and o, both signs of kx add up to (e S + o D) cos + i (e D + o S) sin.
+    """
+    for imaginary in range(2):
+        for i in range(count):
+            even, odd, total, difference = work.even[i], work.odd[i], psf[imaginary, i], psf[2 + imaginary, i]
+            a, b = work.a[i], work.b[i]
+            for j in range(work.last[i // 4]):
+                a[j] = even[j] * total[j] + odd[j] * difference[j]
+                b[j] = even[j] * difference[j] + odd[j] * total[j]
+                b[j] = -b[j] if imaginary else b[j]
+        onto, across = (work.imag, work.real) if imaginary else (work.real, work.imag)
+        add_product(work.a, work.cos, first, work.last, onto[:count])
+        add_product(work.b, work.sin, first, work.last, across[:count])
+
+
+@step_kernel
+def sum_rows(plan, y0, count, work):
+    """Sums over ky, even and odd in y, of the sums over kx moved to `y0`."""
+    for j in range(count):
+        c, s = plan.k.dtype.type(math.cos(plan.k[j] * y0)), plan.k.dtype.type(math.sin(plan.k[j] * y0))
+        weight = plan.k.dtype.type(1.0 if j == 0 else 2.0)
+        real, imag = work.real[j], work.imag[j]
+        for q in range(real.shape[0]):
+            a, b = weight * real[q], weight * imag[q]
+            real[q] = a * c + b * s
+            imag[q] = a * s - b * c
+    work.all[:] = count
+    add_product(plan.cos_y, work.real, plan.first, work.all, work.left)
+    add_product(plan.sin_y, work.imag, plan.first, work.all, work.right)
+
+
+@step_kernel
+def find_folded(plan, source, far, work):
+    """Light of a unit flux that folds back: that of the nearest replicas at the nodes, and `far` from all others."""
+    seen, near = work.seen.reshape(-1), work.near
+    seen[:] = far
+    for r in range(plan.places.shape[0]):
+        for j in range(BLOCK):
+            near[1, j] = plan.node_x[j] - plan.places[r, 0]
+            near[2, j] = plan.node_y[j] - plan.places[r, 1]
+        brightness_block(near[1], near[2], source, near[0])
+        for j in range(BLOCK):
+            seen[j] += near[0, j]
+
+
+@step_kernel
+def take_folded(plan, wings, work):
+    """Take what folds back off the sums over ky: a node's and its mirror's, even and odd in y."""
+    part, zero = work.part, plan.k.dtype.type(0.0)
+    part[:] = zero
+    for a in range(NODES):
+        mirrored, odd = (a, zero) if a < NODES // 2 else (NODES - 1 - a, plan.k.dtype.type(1.0))
+        for b in range(NODES):
+            folded = wings[a, b] + plan.k.dtype.type(work.seen[a, b]) * plan.area
+            for q in range(part.shape[1]):
+                part[mirrored, q] -= folded * plan.spread[b, q]
+                part[NODES // 2 + mirrored, q] -= (plan.k.dtype.type(1.0) - odd - odd) * folded * plan.spread[b, q]
+    work.all[:] = NODES // 2
+    add_product(plan.mirror[0], part[: NODES // 2], plan.first, work.all, work.left)
+    add_product(plan.mirror[1], part[NODES // 2 :], plan.first, work.all, work.right)
+
+
+@step_kernel
+def put_image(flux, work, out):
+    """Add `flux` times the sums over ky to out (n, n)."""
+    pixels, half = out.shape[0], (out.shape[0] + 1) // 2
+    amount = out.dtype.type(flux)
+    for p in range(half):
+        even, odd, line = work.left[p], work.right[p], out[p]
+        for q in range(pixels):
+            line[q] += amount * (even[q] + odd[q])
+    for p in range(half, pixels):
+        even, odd, line = work.left[pixels - 1 - p], work.right[pixels - 1 - p], out[p]
+        for q in range(pixels):
+            line[q] += amount * (even[q] - odd[q])
+
+
+@step_kernel
+def clear(work, count):
+    """Set what products are added to, of the first `count` wave numbers, to zero."""
+    work.real[:count] = work.real.dtype.type(0.0)
+    work.imag[:count] = work.real.dtype.type(0.0)
+    work.left[:] = work.real.dtype.type(0.0)
+    work.right[:] = work.real.dtype.type(0.0)
 
 
 def _adder(sum_band):
-    """(serial, parallel) loops over samples and bands, each band added by `sum_band`."""
+    """The loop over samples and bands, the modes of each band summed by `sum_band`."""
 
-    def add_profiles(table, position, shape, flux, x0, y0, kx, ky, psf, cos_x, sin_x, cos_y, sin_y, out):
-        """Add one profile per sample to out (S, B, ny, nx).
+    @step_kernel
+    def add_profile(table, plan, position, shape, source, far, flux, work, out):
+        table_row(table, position, work.row)
+        modes = count_modes(plan, work.row, shape[4])
+        prune(modes, work.last)
+        profile_modes(work.row, shape, plan.k, modes, work.last, work.cell, work.even, work.odd)
+        waves_about(plan, shape[5], modes, work)
+        find_folded(plan, source, far, work)
+        for b in range(flux.shape[0]):
+            clear(work, modes)
+            sum_band(plan.psf[b], plan.first, modes, work)
+            sum_rows(plan, shape[6], modes, work)
+            take_folded(plan, plan.wings[b], work)
+            put_image(flux[b], work, out[b])
 
-        table (rows, nodes); position (S,) fractional table row; shape (S, 4) the matrix M (r = M r0) row by row; flux
-        (S, B); x0, y0 (S,); kx (Kx,), ky (Ky,) from 0, Ky a multiple of 4; psf (B, ...) as `sum_band` takes it;
-        cos_x.. (Kx, nx), cos_y.. (Ky, ny).
+    @kernel
+    def add_profiles(first, last, table, plan, samples, position, shape, sources, far, flux, out):
+        """Add profiles first .. last - 1 to the samples (S,) of out (:, B, n, n).
+
+        table (rows, nodes); position (S,) fractional table row; shape (S, 7) the matrix M (r = M r0) row by row, the
+        least half-light axis and the centre x, y; sources (S, 10) see `brightness_block`; far (S,); flux (S, B).
         """
-        for s in prange(flux.shape[0]):
-            row = np.empty(table.shape[1])
-            even = np.empty((kx.shape[0], ky.shape[0]))
-            odd = np.empty((kx.shape[0], ky.shape[0]))
-            cx = np.empty_like(cos_x)
-            sx = np.empty_like(sin_x)
-            cy = np.empty_like(cos_y)
-            sy = np.empty_like(sin_y)
-            real = np.empty(out.shape[2])
-            imag = np.empty(out.shape[2])
-            table_row(table, position[s], row)
-            profile_modes(row, shape[s, 0], shape[s, 1], shape[s, 2], shape[s, 3], kx, ky, even, odd)
-            phases(kx, x0[s], cos_x, sin_x, cx, sx)
-            phases(ky, y0[s], cos_y, sin_y, cy, sy)
-            for b in range(flux.shape[1]):
-                sum_band(even, odd, psf[b], flux[s, b], cx, sx, cy, sy, real, imag, out[s, b])
+        work = workspace(plan, table)
+        for s in range(first, last):
+            add_profile(table, plan, position[s], shape[s], sources[s], far[s], flux[s], work, out[samples[s]])
 
-    return compile_pair(add_profiles)
+    return add_profiles
 
 
-add_profiles_serial, add_profiles_parallel = _adder(sum_modes)
-add_skew_profiles_serial, add_skew_profiles_parallel = _adder(sum_skew_modes)
+add_profiles = _adder(sum_modes)
+add_skew_profiles = _adder(sum_skew_modes)

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from simulators._kernels import deflectors, light, sersic
-from simulators._kernels._jit import JIT_ENABLED, set_threads
+from simulators._kernels._jit import JIT_ENABLED, numba, run, set_threads
+from simulators._kernels.product import add_product
 
 spec = importlib.util.spec_from_file_location("naive", Path(__file__).parents[1] / "naive.py")
 naive = importlib.util.module_from_spec(spec)
@@ -15,68 +16,130 @@ spec.loader.exec_module(naive)
 pytestmark = pytest.mark.kernels
 RNG = np.random.Generator(np.random.PCG64(3))
 SIZE = 6
+THREADS = numba.config.NUMBA_NUM_THREADS
 
 
-def fourier_case(samples=2):
-    table = np.sort(RNG.uniform(0, 1, (6, 40)), axis=1)[:, ::-1].copy()
-    kx, ky = np.arange(4) * 0.5, np.arange(4) * 0.5
-    axis = np.arange(SIZE) - (SIZE - 1) / 2
-    waves = [wave(np.outer(k, axis)) for k in (kx, ky) for wave in (np.cos, np.sin)]
-    psf = RNG.uniform(0, 1, (2, 4, 4))
-    position, shape = RNG.uniform(1, 3, samples), RNG.normal(0, 1, (samples, 4))
-    flux, x0, y0 = RNG.uniform(1, 2, (samples, 2)), RNG.normal(0, 0.3, samples), RNG.normal(0, 0.3, samples)
-    return (table, position, shape, flux, x0, y0, kx, ky, psf, *waves), axis
+def case(samples=2, size=SIZE, bands=2, modes=8, skew=False, period=1e3, light_at=0.3):
+    """Arguments of the kernels for profiles of random parameters, by name, and the complex transforms of the PSFs at
+    (kx, ky) and (kx, -ky).
+    """
+    k, axis = np.arange(modes) * 0.4, np.arange(size) - (size - 1) / 2
+    half = np.pad(axis[: (size + 1) // 2], (0, -((size + 1) // 2) % 4))
+    above, below = RNG.uniform(0, 1, (2, bands, modes, modes)) + 1j * skew * RNG.normal(0, 1, (2, bands, modes, modes))
+    above[:, 0, 0] = 1.0
+    below = below if skew else above.copy()
+    below[..., 0], below[:, 0] = above[..., 0], np.conj(above[:, 0])  # the PSF is real
+    outside = np.hypot(k[:, None], k[None, :]) > k[-1]
+    above[:, outside], below[:, outside] = 0.0, 0.0
+    parts = [f((above + sign * np.conj(below)) / 2) for sign in (1, -1) for f in (np.real, np.imag)]
+    nodes = np.linspace(-1, 1, light.NODES) * axis[-1]
+    spread, flipped = (np.stack([np.interp(at, nodes, row) for row in np.eye(len(nodes))]) for at in (axis, half))
+    own, other = flipped[: len(nodes) // 2], flipped[: len(nodes) // 2 - 1 : -1]
+    places = period * np.array([[x, y] for x in (-1, 0, 1) for y in (-1, 0, 1) if (x, y) != (0, 0)])
+    plan = light.Plan(
+        *(k, np.ones(modes), 0.0, np.stack(parts, axis=1) if skew else above.real.copy()),
+        *(wave(np.outer(k, at)) for at in (axis, half) for wave in (np.cos, np.sin)),
+        *(np.tile(nodes, len(nodes)).astype(np.float32), np.repeat(nodes, len(nodes)).astype(np.float32)),
+        *(places.astype(np.float32), np.zeros((bands, len(nodes), len(nodes))), 0.25, spread),
+        *(0.5 * np.stack([own + other, own - other]), np.zeros(modes + size, dtype=np.int64)),
+    )
+    centre = RNG.normal(0, light_at, (samples, 2))
+    profiles = np.tile([0.0, 0.0, 1.0, 0.2, 0.1, 0.8, 0.5, 2.4, 0.7, 1e-24], (samples, 1))
+    profiles[:, :2] = centre
+    arguments = {
+        "table": np.sort(RNG.uniform(0, 1, (6, 40)), axis=1)[:, ::-1].copy(),
+        "plan": plan,
+        "samples": np.arange(samples)[::-1].copy(),
+        "position": RNG.uniform(1, 3, samples),
+        "shape": np.hstack([RNG.normal(0, 1, (samples, 4)), np.full((samples, 1), 0.1), centre]),
+        "sources": profiles.astype(np.float32),
+        "far": np.zeros(samples, dtype=np.float32),
+        "flux": RNG.uniform(1, 2, (samples, bands)),
+    }
+    return arguments, above, below, axis
 
 
-@pytest.mark.parametrize("pair", ["serial", "parallel"])
-def test_profiles(pair):
-    case, axis = fourier_case()
-    out = np.zeros((2, 2, SIZE, SIZE))
-    getattr(light, f"add_profiles_{pair}")(*case, out)
-    table, position, shape, flux, x0, y0, kx, ky, psf = case[:9]
+@pytest.mark.parametrize("size", [SIZE, SIZE + 1])
+@pytest.mark.parametrize("skew", [False, True])
+def test_profiles(skew, size):
+    given, above, below, axis = case(size=size, skew=skew)
+    out = np.ones((2, 2, size, size))
+    (light.add_skew_profiles if skew else light.add_profiles)(0, 2, *given.values(), out)
     for s in range(2):
+        matrix, (x0, y0) = given["shape"][s, :4].reshape(2, 2), given["shape"][s, 5:]
         for b in range(2):
-            matrix = shape[s].reshape(2, 2)
-            one = naive.fourier_image(table, position[s], matrix, flux[s, b], x0[s], y0[s], kx, ky, psf[b], axis)
-            assert np.allclose(out[s, b], one, atol=1e-10)
+            rest = (given["flux"][s, b], x0, y0, given["plan"].k, given["plan"].k, above[b], axis, below[b])
+            one = naive.fourier_image(given["table"], given["position"][s], matrix, *rest)
+            assert np.allclose(out[given["samples"][s], b], 1 + one, atol=1e-10)
 
 
-@pytest.mark.parametrize("pair", ["serial", "parallel"])
-def test_profiles_under_a_psf_of_any_shape(pair):
-    case, axis = fourier_case()
-    table, position, shape, flux, x0, y0, kx, ky = case[:8]
-    above, below = RNG.normal(0, 1, (2, 2, 4, 4)) + 1j * RNG.normal(0, 1, (2, 2, 4, 4))
-    below[..., 0] = above[..., 0]  # ky = 0
-    parts = [f((above + sign * below) / 2) for sign in (1, -1) for f in (np.real, np.imag)]
-    out = np.zeros((2, 2, SIZE, SIZE))
-    getattr(light, f"add_skew_profiles_{pair}")(*case[:8], np.stack(parts, axis=1), *case[9:], out)
+def test_single_precision_is_the_same_image():
+    given, *_ = case()
+    double, single = np.zeros((2, 2, SIZE, SIZE)), np.zeros((2, 2, SIZE, SIZE), np.float32)
+    light.add_profiles(0, 2, *given.values(), double)
+
+    def short(value):
+        return value.astype(np.float32) if getattr(value, "dtype", None) == np.float64 else value
+
+    plan = light.Plan(*(np.float32(v) if isinstance(v, float) else short(v) for v in given["plan"]))
+    rest = {name: short(value) for name, value in given.items() if name not in ("plan", "position")}
+    given |= {**rest, "plan": plan}
+    light.add_profiles(0, 2, *given.values(), single)
+    assert np.allclose(single, double, atol=3e-6 * np.abs(double).max())
+
+
+def test_what_folds_back_is_taken_off():
+    """Replicas' light between the nodes, which here are linear, the PSF's wings and what is farther away."""
+    given, *_ = case(period=2.0, light_at=0.0)
+    images = []
+    for period in (2.0, 1e3):
+        places = np.sign(given["plan"].places) * np.float32(period)
+        wings = np.full_like(given["plan"].wings, 0.3 if period == 2.0 else 0.0)
+        given["far"][:] = 0.1 if period == 2.0 else 0.0
+        plan = given["plan"]._replace(places=places, wings=wings)
+        out = np.zeros((2, 2, SIZE, SIZE))
+        light.add_profiles(0, 2, *(given | {"plan": plan}).values(), out)
+        images.append(out)
+    x, y = (plane.astype(float) for plane in (given["plan"].node_x, given["plan"].node_y))
+    row = given["sources"][0].astype(float)
+    light_seen = np.full(x.size, 0.1)
+    for px, py in np.sign(given["plan"].places) * 2.0:
+        u, v = row[2] * (x - px) + row[3] * (y - py), row[4] * (x - px) + row[5] * (y - py)
+        light_seen += row[8] * 2.0 ** (-row[7] * (u * u + v * v) ** row[6])
+    spread = given["plan"].spread
+    folded = spread.T @ (0.3 + 0.25 * light_seen.reshape(light.NODES, light.NODES)) @ spread
     for s in range(2):
-        for b in range(2):
-            rest = (shape[s].reshape(2, 2), flux[s, b], x0[s], y0[s], kx, ky, above[b], axis, below[b])
-            assert np.allclose(out[s, b], naive.fourier_image(table, position[s], *rest), atol=1e-10)
+        expected = given["flux"][s][:, None, None] * folded
+        assert np.allclose((images[1] - images[0])[given["samples"][s]], expected, rtol=1e-5)
 
 
-def test_a_real_even_psf_is_a_psf_of_any_shape():
-    case, _ = fourier_case()
-    even, any_shape = np.zeros((2, 2, SIZE, SIZE)), np.zeros((2, 2, SIZE, SIZE))
-    light.add_profiles_serial(*case, even)
-    parts = np.zeros((2, 4, 4, 4))
-    parts[:, 0] = case[8]
-    light.add_skew_profiles_serial(*case[:8], parts, *case[9:], any_shape)
-    assert np.allclose(even, any_shape, atol=1e-12)
-
-
-def test_profiles_add_to_what_is_there():
-    case, _ = fourier_case()
-    fresh, full = np.zeros((2, 2, SIZE, SIZE)), np.ones((2, 2, SIZE, SIZE))
-    light.add_profiles_serial(*case, fresh)
-    light.add_profiles_serial(*case, full)
-    assert np.allclose(full, fresh + 1, atol=1e-12)
+def test_modes_without_light_are_left_out():
+    """Fewer of a large profile's, whose transform is compact; the sum of what is dropped is what was allowed."""
+    given, *_ = case(modes=40)
+    row, k = np.exp(-np.linspace(0, 1, 400) / (1.0001 - np.linspace(0, 1, 400))), np.arange(40) * 0.4
+    plan = given["plan"]._replace(k=k, strength=np.maximum(k, 0.05), dropped=1e-3)
+    counts = []
+    for axis in (0.5, 1.0, 2.0):
+        strength = np.interp(axis * k / (1 + axis * k), np.linspace(0, 1, 400), row) * plan.strength
+        counts.append(light.count_modes(plan, row, axis))
+        assert strength[counts[-1] :].sum() <= 1e-3 * strength.sum() < strength[counts[-1] - 5 :].sum()
+    assert counts == sorted(counts, reverse=True) and counts[0] > counts[-1] and not np.any(np.array(counts) % 4)
 
 
 def test_no_samples_is_no_work():
-    case, _ = fourier_case(samples=0)
-    light.add_profiles_serial(*case, np.zeros((0, 2, SIZE, SIZE)))
+    given, *_ = case(samples=0)
+    light.add_profiles(0, 0, *given.values(), np.zeros((0, 2, SIZE, SIZE)))
+
+
+def test_product():
+    left, right, out = RNG.normal(0, 1, (12, 8)), RNG.normal(0, 1, (12, 5)), RNG.normal(0, 1, (8, 5))
+    first, last = np.array([0, 4]), np.array([12, 8])
+    expected = out.copy()
+    for m in range(8):
+        span = slice(first[m // 4], last[m // 4])
+        expected[m] += left[span, m] @ right[span]
+    add_product(left, right, first, last, out)
+    assert np.allclose(out, expected, atol=1e-12)
 
 
 def test_a_singular_isothermal_sphere_deflects_by_its_einstein_radius():
@@ -98,14 +161,12 @@ def test_brightness_falls_outwards():
 
 
 @pytest.mark.skipif(not JIT_ENABLED, reason="threads need compiled kernels")
-def test_thread_count_changes_no_bit():
-    case, _ = fourier_case(samples=7)
+def test_parts_and_threads_change_no_bit():
+    given, *_ = case(samples=30)
     images = []
     for threads in (1, 2):
-        out = np.zeros((7, 2, SIZE, SIZE))
-        with set_threads(min(threads, 2)):
-            light.add_profiles_parallel(*case, out)
+        out = np.zeros((30, 2, SIZE, SIZE))
+        with set_threads(min(threads, THREADS)):
+            run(light.add_profiles, 30, *given.values(), out)
         images.append(out.tobytes())
-    out = np.zeros((7, 2, SIZE, SIZE))
-    light.add_profiles_serial(*case, out)
-    assert images[0] == images[1] == out.tobytes()
+    assert images[0] == images[1]

@@ -13,12 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulators._kernels.light import NODES
+from simulators._kernels.tracing import BLOCK
 from simulators.grid import PixelGrid
 from simulators.psf import PSF
 
 __all__ = ["BOXES", "choose_boxes", "far_light", "first_half", "folding", "replicas", "wings"]
 
 Array = NDArray[np.float64]
+RINGS = 3  # of replicas that are looked at one by one
 BOXES = (1.25, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)  # sides in stamps
 
 
@@ -94,10 +96,22 @@ def folding(grid: PixelGrid, psfs: tuple[PSF, ...], box: float) -> dict[str, Arr
 
 
 def replicas(grid: PixelGrid, period: float) -> dict[str, Array]:
-    """The nodes, y before x, and the places (8, 2) of the replicas around a box of side `period`."""
-    nodes, step = _nodes(grid), np.array([-period, 0.0, period])
-    places = np.delete(np.stack(np.meshgrid(step, step), axis=-1).reshape(-1, 2), 4, axis=0)
-    return {"node_x": np.tile(nodes, NODES), "node_y": np.repeat(nodes, NODES), "places": places}
+    """The nodes, y before x, the places (8, 2) of the replicas around a box of side `period`, and how the `RINGS - 1`
+    rings beyond see the stamp's four Gauss-Legendre points: their part is nearly the same all over it.
+    """
+    nodes, step = _nodes(grid), np.arange(-RINGS, RINGS + 1) * period
+    places = np.stack(np.meshgrid(step, step), axis=-1).reshape(-1, 2)
+    ring = np.rint(np.abs(places).max(axis=1) / period)
+    gauss = grid.size * grid.scale / math.sqrt(12.0) * np.array([[1, 1], [1, -1], [-1, 1], [-1, -1]])
+    outer = (gauss[:, None] - places[ring > 1]).reshape(-1, 2)
+    outer = np.concatenate([outer, np.full((-len(outer) % BLOCK, 2), 1e6)])
+    return {
+        "node_x": np.tile(nodes, NODES),
+        "node_y": np.repeat(nodes, NODES),
+        "places": places[ring == 1],
+        "outer_x": outer[:, 0],
+        "outer_y": outer[:, 1],
+    }
 
 
 def _folded_wings(grid: PixelGrid, psfs: tuple[PSF, ...], box: float, rings: int = 12) -> Array:
@@ -111,10 +125,11 @@ def _folded_wings(grid: PixelGrid, psfs: tuple[PSF, ...], box: float, rings: int
 
 
 def far_light(rows: Array, axes: Array, period: float) -> Array:
-    """Mean brightness of all replicas of packed profiles (N, 9) of unit flux but the nearest, shape (N,)
-    [1/arcsec^2]: their light beyond a circle of nine boxes, spread over one; `axes` as for `choose_boxes`.
+    """Mean brightness of all replicas of packed profiles (N, 9) of unit flux beyond `RINGS`, shape (N,)
+    [1/arcsec^2]: their light beyond a circle as large as all boxes up to them, spread over one; `axes` as for
+    `choose_boxes`.
     """
     from scipy.special import gammaincc
 
-    radius = 3.0 * period / math.sqrt(math.pi) / np.sqrt(np.maximum(axes.prod(axis=1), 1e-18))
+    radius = (2 * RINGS + 1) * period / math.sqrt(math.pi) / np.sqrt(np.maximum(axes.prod(axis=1), 1e-18))
     return np.asarray(gammaincc(1.0 / rows[:, 6], rows[:, 7] * radius ** (2.0 * rows[:, 6]))) / period**2

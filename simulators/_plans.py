@@ -40,10 +40,10 @@ def plan_of(grid: PixelGrid, psfs: tuple[PSF, ...], box: float, dropped: float, 
     but the part `dropped` of a point source's.
     """
     side = box * grid.size
-    k = np.arange(4 * math.ceil(MOST * side / 4)) * (2.0 * math.pi / (side * grid.scale))
+    k: Array = np.arange(4 * math.ceil(MOST * side / 4)) * np.float64(2.0 * math.pi / (side * grid.scale))
     strength = _strength(psfs, grid, k)
     tail = np.cumsum(strength[::-1])[::-1]
-    k = k[: 4 * math.ceil(max(np.count_nonzero(tail > dropped * tail[0]), 4) / 4)]
+    k = k[: 4 * math.ceil(max(int(np.count_nonzero(tail > dropped * tail[0])), 4) / 4)]
     pixel = _pixel(grid, k)[:, None] * _pixel(grid, k)[None, :] / side**2
     if all(psf.circular for psf in psfs):
         modes = np.stack([psf.transform(np.hypot(k[:, None], k[None, :])) for psf in psfs]) * pixel

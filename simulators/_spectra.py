@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from simulators._boxes import BOXES, folding as folding_at
-from simulators._boxes import wings
+from simulators._boxes import BOXES, wings
+from simulators._boxes import folding as folding_at
 from simulators.grid import PixelGrid
 from simulators.light import Light
 from simulators.psf import PSF

@@ -38,7 +38,7 @@ class Accuracy:
 
 ACCURACY = {
     "fast": Accuracy(dropped=1e-3, folding=3e-4, single=True),
-    "default": Accuracy(dropped=3e-5, folding=1e-5, single=True),
+    "default": Accuracy(dropped=3e-5, folding=5e-6, single=True),
     "high": Accuracy(dropped=1e-8, folding=1e-7, single=False),
 }
 
@@ -58,12 +58,10 @@ class _Profiles:
     rows: Array
     matrix: Array
 
-    def add(
-        self, flux: Array, grid: PixelGrid, psfs: tuple[PSF, ...], settings: Accuracy, out: NDArray[Any]
-    ) -> None:
+    def add(self, flux: Array, grid: PixelGrid, psfs: tuple[PSF, ...], settings: Accuracy, out: NDArray[Any]) -> None:
         """Add them to `out` (N, B, n, n), box by box."""
         dtype = np.float32 if settings.single and out.dtype == np.float32 else np.float64
-        axes = np.linalg.svd(self.matrix, compute_uv=False)
+        axes: Array = np.linalg.svd(self.matrix, compute_uv=False).astype(np.float64)
         chosen = boxes.choose_boxes(self.rows, axes, grid, psfs, settings.folding)
         circular = all(psf.circular for psf in psfs)
         loop = kernels.add_profiles if circular else kernels.add_skew_profiles
@@ -168,4 +166,4 @@ def draw_light(light: Light, flux: Array, grid: PixelGrid, psfs: tuple[PSF, ...]
         elif isinstance(part, PointSource):
             draw_points(np.asarray(part.x), np.asarray(part.y), of_part, *drawing)
         else:
-            add_transforms(part, of_part, grid, psfs, settings.dropped, settings.folding, out)
+            add_transforms(part, of_part, grid, psfs, (settings.dropped, settings.folding), out)

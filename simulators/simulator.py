@@ -193,7 +193,7 @@ class Simulator(ABC):
         """
         values = self._checked(truth)
         pixel = one_of("labels", labels, ("truth", "pixel")) == "pixel"
-        planes = self._labelled(values) if pixel else {"image": self._expected(values)}
+        planes = self._labelled(values) if pixel else {"image": self._expected(values, None, np.float32)}
         planes["image"] = planes["image"].astype(np.float32)
         return self._dataset(values, sample_ids_of(truth, len(planes["image"])), truth, planes)
 
@@ -201,17 +201,11 @@ class Simulator(ABC):
     def _labelled(self, labels: dict[str, Array]) -> dict[str, NDArray[Any]]:
         """The expected image and the planes of pixel labels."""
         images = component_images(self.layout, labels, self._part)
-        if len(images) == len(self.layout.parts):  # nothing is drawn twice; several sources together round otherwise
-            image = np.sum(list(images.values()), axis=0)
-            if NEIGHBOUR_LABELS[0] in labels:
-                add_neighbours(labels, *self._drawing, image)
-        else:
-            image = self._expected(labels)
         if NEIGHBOUR_LABELS[0] in labels:
             images["neighbours"] = self._around(labels)
         fields = {name: field.astype(np.float32) for name, field in self._fields(labels).items()}
         return {
-            "image": image,
+            "image": self._expected(labels, None, np.float32),
             **pixel_labels(images, labels, self._survey.bands, self._drawing, self.layout.arcs),
             **fields,
         }
@@ -260,11 +254,9 @@ class Simulator(ABC):
         return samples(labels, label_shapes(self.layout, self._survey), ids, self._survey, planes or {}, attrs)
 
     @each_psf
-    def _expected(self, labels: dict[str, Array], label: str | None = None) -> Array:
-        """Expected images, shape (S, B, size, size) float64, of checked labels: all parts, or those that `label`
-        moves.
-        """
-        out = self._dark(labels)
+    def _expected(self, labels: dict[str, Array], label: str | None = None, dtype: type = np.float64) -> NDArray[Any]:
+        """Expected images, shape (S, B, size, size), of checked labels: all parts, or those that `label` moves."""
+        out = self._dark(labels, dtype)
         for part, names in self.layout.parts.items():
             if label is None or label in names:
                 self._draw(part, labels, out)
@@ -272,8 +264,8 @@ class Simulator(ABC):
             add_neighbours(labels, *self._drawing, out)
         return out
 
-    def _dark(self, labels: dict[str, Array]) -> Array:
-        return np.zeros((len(labels[self.labels[0]]), len(self._survey.bands), self.size, self.size))
+    def _dark(self, labels: dict[str, Array], dtype: type = np.float64) -> NDArray[Any]:
+        return np.zeros((len(labels[self.labels[0]]), len(self._survey.bands), self.size, self.size), dtype)
 
     @each_psf
     def _part(self, part: str, labels: dict[str, Array]) -> Array:
@@ -295,4 +287,4 @@ class Simulator(ABC):
 
     @abstractmethod
     def _draw(self, part: str, labels: dict[str, Array], out: Array) -> None:
-        """Add one of `parts` to `out`, shape (S, B, size, size) float64."""
+        """Add one of `parts` to `out`, shape (S, B, size, size)."""

@@ -81,7 +81,7 @@ def compile_pair(function: Callable, *, fast: bool = False) -> tuple[Callable, C
     return _compile(function, options), _compile(function, {**options, "parallel": True})
 
 
-def run(loop: Callable | tuple[Callable, Callable], count: int, *args: Any, share: int = 1) -> None:
+def run(loop: Callable | tuple[Callable, Callable], count: int, *args: Any, share: int = 1) -> Any:
     """Call ``loop(first, last, *args)`` for 0 .. `count`: in parts of at least `share`, by threads where that is safe.
 
     In one part in forked processes (which may not start threads), outside the main thread (whoever started it shares
@@ -90,8 +90,7 @@ def run(loop: Callable | tuple[Callable, Callable], count: int, *args: Any, shar
     if isinstance(loop, tuple):
         safe = not _forked and threading.current_thread() is threading.main_thread()
         serial, parallel = loop
-        (parallel if safe and count > 1 and numba.get_num_threads() > 1 else serial)(*args)
-        return
+        return (parallel if safe and count > 1 and numba.get_num_threads() > 1 else serial)(*args)
     parts = min(PARTS * _threads[-1], count // share)
     alone = _forked or _threads[-1] == 1 or threading.current_thread() is not threading.main_thread()
     if alone or parts < 2 or not JIT_ENABLED:

@@ -1,6 +1,5 @@
-"""Light in Fourier space: a Sersic table turned into band images by a pruned, fixed-order Fourier sum.
-
-Everything is of the table's precision; wave numbers are the same along x and y, and come in whole fours.
+"""Light in Fourier space: modes of profiles turned into band images by a pruned, fixed-order Fourier sum, and the light
+that folds back from a periodic box's replicas taken off.
 """
 
 import math
@@ -8,7 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simulators._kernels._jit import fast_inline_kernel, fast_kernel, kernel, step_kernel
+from simulators._kernels._jit import kernel, step_kernel
+from simulators._kernels.modes import lookup, profile_modes, prune, table_row
 from simulators._kernels.product import add_product
 from simulators._kernels.tracing import BLOCK, brightness_block
 
@@ -32,6 +32,8 @@ class Plan(NamedTuple):
     node_x: np.ndarray  # (NODES^2,) where what folds back is found [arcsec], single precision
     node_y: np.ndarray
     places: np.ndarray  # (8, 2) of the nearest replicas [arcsec]
+    outer_x: np.ndarray  # (whole blocks,) where those of the next two rings see the stamp's four Gauss-Legendre points
+    outer_y: np.ndarray
     wings: np.ndarray  # (B, NODES, NODES), y before x, that fold back from a point source [flux in a pixel]
     area: float  # of a pixel [arcsec^2]
     spread: np.ndarray  # (NODES, n) interpolation from nodes to pixels
@@ -86,36 +88,6 @@ def workspace(plan, table):
     )
 
 
-@kernel
-def table_row(table, position, row):
-    """Cubic (four-point Lagrange) interpolation between the rows of `table` at fractional row `position`."""
-    last = table.shape[0] - 3
-    i = min(max(int(position), 1), last)
-    t = position - i
-    a = table.dtype.type(-t * (t - 1.0) * (t - 2.0) / 6.0)
-    b = table.dtype.type((t + 1.0) * (t - 1.0) * (t - 2.0) / 2.0)
-    c = table.dtype.type(-(t + 1.0) * t * (t - 2.0) / 2.0)
-    d = table.dtype.type((t + 1.0) * t * (t - 1.0) / 6.0)
-    below, at, above, beyond = table[i - 1], table[i], table[i + 1], table[i + 2]
-    for j in range(row.shape[0]):
-        row[j] = (a * below[j] + b * at[j]) + (c * above[j] + d * beyond[j])
-
-
-@fast_inline_kernel
-def place(row, k2):
-    """Where k, given its square, lies in a row tabulated uniformly in k / (1 + k) [entries]."""
-    k = math.sqrt(k2)
-    return row.dtype.type(row.shape[0] - 1) * (k / (row.dtype.type(1.0) + k))
-
-
-@fast_inline_kernel
-def lookup(row, k2):
-    """Linear interpolation of `row` at k, given its square."""
-    at = place(row, k2)
-    cell = min(np.int32(at), np.int32(row.shape[0] - 2))
-    return row[cell] + (at - row.dtype.type(cell)) * (row[cell + 1] - row[cell])
-
-
 @step_kernel
 def count_modes(plan, row, axis):
     """Wave numbers, in whole fours, beyond which a profile of least half-light `axis` has next to no light."""
@@ -127,37 +99,6 @@ def count_modes(plan, row, axis):
         j -= 1
         allowed -= abs(lookup(row, axis * axis * plan.k[j] * plan.k[j])) * plan.strength[j]
     return min((j + 1 + 3) // 4 * 4, plan.k.shape[0])
-
-
-@fast_kernel
-def prune(count, last):
-    """For each four of the `count` wave numbers, how many of the other axis lie in the same quarter circle."""
-    for i in range(count // 4):
-        inside = math.sqrt(max(float(count * count - 16 * i * i), 0.0))
-        last[i] = min(int(math.ceil(inside / 4.0)) * 4, count)
-
-
-@fast_kernel
-def profile_modes(row, m, k, count, last, cell, even, odd):
-    """Transform row(|M^T k|) of a profile, M = m (4,) row by row, at (kx, ky) and (-kx, ky): their sum (at kx = 0 the
-    value) and difference, all (kx, ky). What vectorises goes first: entries of the row and parts of a step.
-    """
-    most = np.int32(row.shape[0] - 2)
-    for i in range(count):
-        u, v = m[0] * k[i], m[1] * k[i]
-        plus, minus, above, below = even[i], odd[i], cell[0], cell[1]
-        for j in range(last[i // 4]):
-            du, dv = m[2] * k[j], m[3] * k[j]
-            p = place(row, (du + u) * (du + u) + (dv + v) * (dv + v))
-            q = place(row, (du - u) * (du - u) + (dv - v) * (dv - v))
-            above[j], below[j] = min(np.int32(p), most), min(np.int32(q), most)
-            plus[j], minus[j] = p - row.dtype.type(above[j]), q - row.dtype.type(below[j])
-        for j in range(last[i // 4]):
-            c, d = above[j], below[j]
-            p, q = row[c] + plus[j] * (row[c + 1] - row[c]), row[d] + minus[j] * (row[d + 1] - row[d])
-            plus[j], minus[j] = p + q, p - q
-    for j in range(last[0]):
-        even[0, j] *= row.dtype.type(0.5)
 
 
 @step_kernel
@@ -221,8 +162,14 @@ def sum_rows(plan, y0, count, work):
 
 @step_kernel
 def find_folded(plan, source, far, work):
-    """Light of a unit flux that folds back: that of the nearest replicas at the nodes, and `far` from all others."""
+    """Light of a unit flux that folds back: that of the nearest replicas at the nodes, the mean of that of the next,
+    and `far` from all others.
+    """
     seen, near = work.seen.reshape(-1), work.near
+    for start in range(0, plan.outer_x.shape[0], BLOCK):
+        brightness_block(plan.outer_x[start : start + BLOCK], plan.outer_y[start : start + BLOCK], source, near[0])
+        for j in range(BLOCK):
+            far += near[0, j] * np.float32(0.25)
     seen[:] = far
     for r in range(plan.places.shape[0]):
         for j in range(BLOCK):

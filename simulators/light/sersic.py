@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from simulators._kernels import light as light_kernels
+from simulators._kernels import modes as mode_kernels
 from simulators._kernels import sersic as sersic_kernels
 from simulators.labels import LABELS
 from simulators.light.base import Array, Light
@@ -142,7 +142,7 @@ class Sersic(Light):
         row = np.empty(TABLE_NODES)
         modes = np.empty((len(self), len(kx), len(ky)))
         for i, (position, m) in enumerate(zip(self.table_position(), self.matrix(), strict=True)):
-            light_kernels.table_row(sersic_table(), position, row)
+            mode_kernels.table_row(sersic_table(), position, row)
             u, v = np.einsum("ab,apq->bpq", m, np.broadcast_arrays(kx[:, None], ky[None, :]))
             k = np.hypot(u, v)
             modes[i] = np.interp(k / (1.0 + k), np.linspace(0.0, 1.0, TABLE_NODES), row)

@@ -89,12 +89,24 @@ class GalSimPSF(PSF):
         image = fine.drawImage(nx=side, ny=side, scale=scale, method="no_pixel", dtype=float).array
         return PixelPSF(image, scale), float(image.sum())
 
+    @functools.cached_property
+    def _wing(self) -> tuple[float, float, float, float]:
+        """Half-side of that image, and a power law for the light outside: radius, brightness there and slope."""
+        drawn, light = self._drawn
+        half = drawn.scale * (np.shape(drawn.image)[0] // 2)
+        near, far = np.log(ring_mean(lambda x, y: np.maximum(drawn.brightness(x, y), 1e-30), [0.6 * half, 0.9 * half]))
+        slope = min(max((near - far) / math.log(1.5), 2.5), 12.0)
+        radius = 2.0 * half / math.sqrt(math.pi)  # of the circle of the same area
+        return half, radius, max(1.0 - light, 0.0) * (slope - 2.0) / (2.0 * math.pi * radius**2), slope
+
     def brightness(self, x: ArrayLike, y: ArrayLike) -> Array:
-        """See `PSF.brightness`."""
+        """See `PSF.brightness`; one that GalSim knows by its transform alone has a power law for its far wing."""
+        px, py = np.broadcast_arrays(np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64))
         if not self.profile_object.is_analytic_x:
             drawn, light = self._drawn
-            return drawn.brightness(x, y) * light
-        px, py = np.broadcast_arrays(np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64))
+            half, radius, at_radius, slope = self._wing
+            wing = at_radius * (np.maximum(np.hypot(px, py), radius / 2.0) / radius) ** -slope
+            return np.where(np.maximum(np.abs(px), np.abs(py)) > half, wing, drawn.brightness(px, py) * light)
         values = [self.profile_object.xValue(a, b) for a, b in zip(px.flat, py.flat, strict=True)]
         return np.array(values, dtype=np.float64).reshape(px.shape)
 

@@ -19,36 +19,45 @@ SIZE = 6
 THREADS = numba.config.NUMBA_NUM_THREADS
 
 
+def transforms(bands, modes, k, skew):
+    """Complex transforms of real PSFs at (kx, ky) and (kx, -ky), zero beyond the last of k; real and even or neither."""
+    above, below = RNG.uniform(0, 1, (2, bands, modes, modes)) + 1j * skew * RNG.normal(0, 1, (2, bands, modes, modes))
+    above[:, 0, 0] = 1.0
+    below = below if skew else above.copy()
+    below[..., 0], below[:, 0] = above[..., 0], np.conj(above[:, 0])
+    inside = np.hypot(k[:, None], k[None, :]) <= k[-1]
+    return above * inside, below * inside
+
+
+def plan_of(size, modes, above, below, skew, period):
+    """A plan with nodes that interpolate linearly, whose replicas are `period` away; its parts by name."""
+    k, axis, count = np.arange(modes) * 0.4, np.arange(size) - (size - 1) / 2, light.NODES
+    half = np.pad(axis[: (size + 1) // 2], (0, -((size + 1) // 2) % 4))
+    parts = [f((above + sign * np.conj(below)) / 2) for sign in (1, -1) for f in (np.real, np.imag)]
+    nodes = np.linspace(-1, 1, count) * axis[-1]
+    spread, flipped = (np.stack([np.interp(at, nodes, row) for row in np.eye(count)]) for at in (axis, half))
+    own, other = flipped[: count // 2], flipped[: count // 2 - 1 : -1]
+    places = period * np.array([[x, y] for x in (-1, 0, 1) for y in (-1, 0, 1) if (x, y) != (0, 0)])
+    waves = (wave(np.outer(k, at)) for at in (axis, half) for wave in (np.cos, np.sin))
+    places, x, y = (value.astype(np.float32) for value in (places, np.tile(nodes, count), np.repeat(nodes, count)))
+    return light.Plan(
+        *(k, np.ones(modes), 0.0, np.stack(parts, axis=1) if skew else above.real.copy(), *waves, x, y, places),
+        *(*np.full((2, 64), 1e6, np.float32), np.zeros((len(above), count, count)), 0.25, spread),
+        *(0.5 * np.stack([own + other, own - other]), np.zeros(modes + size, dtype=np.int64)),
+    )
+
+
 def case(samples=2, size=SIZE, bands=2, modes=8, skew=False, period=1e3, light_at=0.3):
     """Arguments of the kernels for profiles of random parameters, by name, and the complex transforms of the PSFs at
     (kx, ky) and (kx, -ky).
     """
-    k, axis = np.arange(modes) * 0.4, np.arange(size) - (size - 1) / 2
-    half = np.pad(axis[: (size + 1) // 2], (0, -((size + 1) // 2) % 4))
-    above, below = RNG.uniform(0, 1, (2, bands, modes, modes)) + 1j * skew * RNG.normal(0, 1, (2, bands, modes, modes))
-    above[:, 0, 0] = 1.0
-    below = below if skew else above.copy()
-    below[..., 0], below[:, 0] = above[..., 0], np.conj(above[:, 0])  # the PSF is real
-    outside = np.hypot(k[:, None], k[None, :]) > k[-1]
-    above[:, outside], below[:, outside] = 0.0, 0.0
-    parts = [f((above + sign * np.conj(below)) / 2) for sign in (1, -1) for f in (np.real, np.imag)]
-    nodes = np.linspace(-1, 1, light.NODES) * axis[-1]
-    spread, flipped = (np.stack([np.interp(at, nodes, row) for row in np.eye(len(nodes))]) for at in (axis, half))
-    own, other = flipped[: len(nodes) // 2], flipped[: len(nodes) // 2 - 1 : -1]
-    places = period * np.array([[x, y] for x in (-1, 0, 1) for y in (-1, 0, 1) if (x, y) != (0, 0)])
-    plan = light.Plan(
-        *(k, np.ones(modes), 0.0, np.stack(parts, axis=1) if skew else above.real.copy()),
-        *(wave(np.outer(k, at)) for at in (axis, half) for wave in (np.cos, np.sin)),
-        *(np.tile(nodes, len(nodes)).astype(np.float32), np.repeat(nodes, len(nodes)).astype(np.float32)),
-        *(places.astype(np.float32), np.zeros((bands, len(nodes), len(nodes))), 0.25, spread),
-        *(0.5 * np.stack([own + other, own - other]), np.zeros(modes + size, dtype=np.int64)),
-    )
+    above, below = transforms(bands, modes, np.arange(modes) * 0.4, skew)
     centre = RNG.normal(0, light_at, (samples, 2))
     profiles = np.tile([0.0, 0.0, 1.0, 0.2, 0.1, 0.8, 0.5, 2.4, 0.7, 1e-24], (samples, 1))
     profiles[:, :2] = centre
     arguments = {
         "table": np.sort(RNG.uniform(0, 1, (6, 40)), axis=1)[:, ::-1].copy(),
-        "plan": plan,
+        "plan": plan_of(size, modes, above, below, skew, period),
         "samples": np.arange(samples)[::-1].copy(),
         "position": RNG.uniform(1, 3, samples),
         "shape": np.hstack([RNG.normal(0, 1, (samples, 4)), np.full((samples, 1), 0.1), centre]),
@@ -56,7 +65,7 @@ def case(samples=2, size=SIZE, bands=2, modes=8, skew=False, period=1e3, light_a
         "far": np.zeros(samples, dtype=np.float32),
         "flux": RNG.uniform(1, 2, (samples, bands)),
     }
-    return arguments, above, below, axis
+    return arguments, above, below, np.arange(size) - (size - 1) / 2
 
 
 @pytest.mark.parametrize("size", [SIZE, SIZE + 1])
@@ -123,7 +132,9 @@ def test_modes_without_light_are_left_out():
         strength = np.interp(axis * k / (1 + axis * k), np.linspace(0, 1, 400), row) * plan.strength
         counts.append(light.count_modes(plan, row, axis))
         assert strength[counts[-1] :].sum() <= 1e-3 * strength.sum() < strength[counts[-1] - 5 :].sum()
-    assert counts == sorted(counts, reverse=True) and counts[0] > counts[-1] and not np.any(np.array(counts) % 4)
+    assert counts == sorted(counts, reverse=True)
+    assert counts[0] > counts[-1]
+    assert not np.any(np.array(counts) % 4)
 
 
 def test_no_samples_is_no_work():

@@ -76,7 +76,7 @@ def first_half(axis: Array) -> Array:
 
 def _nodes(grid: PixelGrid) -> Array:
     """Chebyshev's points between the outermost pixels of a stamp, shape (NODES,) [arcsec]."""
-    return -np.cos((np.arange(NODES) + 0.5) * (math.pi / NODES)) * grid.axis()[-1]
+    return np.asarray(-np.cos((np.arange(NODES) + 0.5) * (math.pi / NODES)) * grid.axis()[-1])
 
 
 def _spread(nodes: Array, axis: Array) -> Array:

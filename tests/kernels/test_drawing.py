@@ -20,7 +20,7 @@ THREADS = numba.config.NUMBA_NUM_THREADS
 
 
 def transforms(bands, modes, k, skew):
-    """Complex transforms of real PSFs at (kx, ky) and (kx, -ky), zero beyond the last of k; real and even or neither."""
+    """Complex transforms of real PSFs at (kx, ky) and (kx, -ky), zero beyond the last of k."""
     above, below = RNG.uniform(0, 1, (2, bands, modes, modes)) + 1j * skew * RNG.normal(0, 1, (2, bands, modes, modes))
     above[:, 0, 0] = 1.0
     below = below if skew else above.copy()

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+import catalogs
 from catalogs.checks import one_of
 from simulators.light import BulgeDisk, GalaxyImage, Gaussian, ImageSource, Knots, Light, PointSource, Sersic
+from simulators.population import draw_labels
 
 __all__ = ["LightChoice", "LightLike", "light_of"]
 
@@ -46,6 +48,29 @@ class LightChoice:
         fields = {name: labels[name] for name in self.labels}
         flux = np.asarray(fields["flux"])
         return self.make(**{**fields, "flux": flux.mean(axis=-1) if flux.ndim > 1 else flux})
+
+    def owned(self, labels: Mapping[str, Array], owner: str, component: int | None = None) -> Light:
+        """The profiles that the labels ``{owner}_...`` mean, of one component where these have several."""
+        at = slice(None) if component is None else (slice(None), component)
+        return self.profiles({name: labels[f"{owner}_{name}"][at] for name in self.labels})
+
+    def owned_labels(self, owner: str) -> tuple[dict[str, float], dict[str, int]]:
+        """The labels ``{owner}_...`` and their steps, 0 for those that choose; and of these the number of values."""
+        steps = {f"{owner}_{name}": 0.0 if name in self.discrete else self.step(name) for name in self.labels}
+        return steps, {f"{owner}_{name}": count for name, count in self.discrete.items()}
+
+    def owned_populations(self, owner: str) -> tuple[Callable[..., dict[str, Array]], ...]:
+        """What gives the labels ``{owner}_...`` that no population of strong lenses does."""
+
+        def of(name: str) -> Callable[..., dict[str, Array]]:
+            def give(seed: int, ids: NDArray[np.int64], survey: catalogs.Survey) -> dict[str, Array]:
+                wanted = catalogs.get_population(name).labels
+                drawn = draw_labels(name, (), survey, wanted, seed, ids, f".{owner}")
+                return {f"{owner}_{label}": values for label, values in drawn.items()}
+
+            return give
+
+        return tuple(of(name) for name in self.populations)
 
     def turned(self, labels: dict[str, Array], angle: Array) -> dict[str, Array]:
         """The labels of galaxies turned by `angle` (N,) [rad]."""

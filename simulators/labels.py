@@ -72,7 +72,7 @@ LABELS: dict[str, Label] = {
     **{
         f"{owner}_{name}": Label(label.unit, f"{title}: {label.long_name}", label.low, label.high)
         for owner, title in (("light", "lens light"), ("source", "source"), ("neighbour", "neighbour"))
-        for name, label in _PER_LIGHT.items()
+        for name, label in (_PER_LIGHT | (_MORE_LIGHT if owner != "neighbour" else {})).items()
     },
     "psf_index": Label("", "entry of the PSF library", 0.0, 1e9),
 }

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from simulators.population import PopulationLike
+
 __all__ = ["Layout"]
 
 
@@ -25,9 +27,8 @@ class Layout:
     steps : mapping of str to float
         Half the difference in `tangent` for each label: a fraction of the value where negative, of a pixel for
         positions.
-    population : str or tuple of str
-        The catalogued populations that lie under all others, the last over the first; labels that they give and these
-        samples do not have are left out.
+    population : as a simulator's
+        What lies under all other populations; labels that it gives and these samples do not have are left out.
     extras : tuple of str
         Labels that a population may give and no image needs.
     dimensions : mapping of str to str
@@ -46,7 +47,7 @@ class Layout:
     parts: Mapping[str, tuple[str, ...]]
     fits: tuple[tuple[str, ...], ...]
     steps: Mapping[str, float]
-    population: str | tuple[str, ...]
+    population: PopulationLike
     extras: tuple[str, ...] = ()
     dimensions: Mapping[str, str] = field(default_factory=dict)
     splits: Mapping[str, str] = field(default_factory=dict)

@@ -114,7 +114,7 @@ def _called(give: Give, survey: catalogs.Survey, seed: int, ids: NDArray[np.int6
 
 
 def draw_labels(
-    default: str | tuple[str, ...],
+    default: PopulationLike,
     population: PopulationLike,
     survey: catalogs.Survey,
     names: tuple[str, ...],

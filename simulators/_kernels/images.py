@@ -6,7 +6,7 @@ import numpy as np
 
 from simulators._kernels._jit import compile_pair, kernel, prange
 
-WIDTH = 6  # grid points that the kernel spans
+WIDTH = 7  # grid points that the kernel spans
 BETA = (
     2.3 * WIDTH
 )  # for a grid twice as fine as needed (Barnett, Magland & af Klinteberg 2019, SIAM J. Sci. Comput. 41)

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from catalogs.checks import within
 from catalogs.schema import Band
 from simulators._kernels._jit import run
-from simulators._kernels.noise import background_pair, photon_pair
+from simulators._kernels.noise import background_pair, photon_pair, variance_pair
 from simulators.streams import MAX_RATE, normal, round_keys, sample_words
 
 __all__ = ["add_noise", "noise_filter", "variance_map"]
@@ -42,15 +42,11 @@ def variance_map(expected: ArrayLike, bands: Sequence[Band]) -> NDArray[np.float
     ValueError
         As `add_noise`.
     """
-    image = _checked(expected, bands)
+    image, peaks = _checked(expected, bands)
     variance = np.empty_like(image)
     for index, band in enumerate(bands):
-        per_unit = 1.0 / band.electrons_per_unit
-        most = band.background_sigma**2 + _peak(image, index) * per_unit
-        within(f"band {band.name!r}: variance of a pixel", most, 0.0, _LARGEST)
-        variance[:, index] = np.maximum(image[:, index], 0.0) * np.float32(per_unit) + np.float32(
-            band.background_sigma**2
-        )
+        _check_variance(band, peaks[index])
+        _fill_variance(image, index, band, variance)
     return variance
 
 
@@ -93,18 +89,38 @@ def add_noise(
         Shapes disagree, an expected pixel is NaN or beyond 1e30, or a pixel expects more than 1e15 electrons; the
         message names the band.
     """
-    image = _checked(expected, bands).copy()
+    clean, peaks = _checked(expected, bands)
     samples = sample_words(sample_ids)
-    if samples.size != image.shape[0]:
-        raise ValueError(f"{samples.size} sample_ids for {image.shape[0]} expected images")
-    variance = variance_map(image, bands)
+    if samples.size != clean.shape[0]:
+        raise ValueError(f"{samples.size} sample_ids for {clean.shape[0]} expected images")
     for index, band in enumerate(bands):
-        _add_photon_noise(image, index, band, seed, samples)
+        _check_variance(band, peaks[index])
+        _check_photons(band, peaks[index])
+    image, variance = np.empty_like(clean), np.empty_like(clean)
+    for index, band in enumerate(bands):
+        if math.isinf(band.electrons_per_unit):
+            image[:, index] = clean[:, index]
+            _fill_variance(clean, index, band, variance)
+        else:
+            _observe_photons(clean, index, band, seed, samples, image, variance)
         for other, share in enumerate(_shares(mixing, index, len(bands))):
             if share:
                 _add_background(image, index, band, share, f"noise.background.{bands[other].name}", seed, samples)
         _cut(image[:, index], band, seed, samples)
     return image, variance
+
+
+def _check_variance(band: Band, peak: float) -> None:
+    """Refuse pixels whose variance float32 cannot hold."""
+    most = band.background_sigma**2 + peak / band.electrons_per_unit
+    within(f"band {band.name!r}: variance of a pixel", most, 0.0, _LARGEST)
+
+
+def _check_photons(band: Band, peak: float) -> None:
+    """Refuse pixels whose photons cannot be counted."""
+    if math.isfinite(band.electrons_per_unit):
+        electrons = (peak + band.sky) * band.electrons_per_unit
+        within(f"band {band.name!r}: electrons expected in a pixel", electrons, 0.0, MAX_RATE)
 
 
 def _cut(plane: NDArray[np.float32], band: Band, seed: int, samples: NDArray[np.uint64]) -> None:
@@ -170,17 +186,25 @@ def _correlation(weights: NDArray[np.float64], side: int) -> NDArray[np.float64]
     return raw
 
 
-def _add_photon_noise(
-    image: NDArray[np.float32], index: int, band: Band, seed: int, samples: NDArray[np.uint64]
-) -> None:
-    if math.isinf(band.electrons_per_unit) or not image.size:
-        return
-    most = (_peak(image, index) + band.sky) * band.electrons_per_unit
-    within(f"band {band.name!r}: electrons expected in a pixel", most, 0.0, MAX_RATE)
-    keys = round_keys(seed, f"noise.poisson.{band.name}")
-    flat = image.reshape(*image.shape[:2], -1)
+def _fill_variance(image: NDArray[np.float32], index: int, band: Band, variance: NDArray[np.float32]) -> None:
+    background, per_electron = np.float32(band.background_sigma**2), np.float32(1.0 / band.electrons_per_unit)
     jobs = image[:, index].size // _SHARE
-    run(photon_pair, jobs, keys, samples, index, band.electrons_per_unit, band.sky, flat)
+    run(variance_pair, jobs, background, per_electron, index, _flat(image), _flat(variance))
+
+
+def _observe_photons(
+    clean: NDArray[np.float32],
+    index: int,
+    band: Band,
+    seed: int,
+    samples: NDArray[np.uint64],
+    image: NDArray[np.float32],
+    variance: NDArray[np.float32],
+) -> None:
+    keys = round_keys(seed, f"noise.poisson.{band.name}")
+    jobs, background = clean[:, index].size // _SHARE, np.float32(band.background_sigma**2)
+    numbers = (band.electrons_per_unit, band.sky, background)
+    run(photon_pair, jobs, keys, samples, index, *numbers, _flat(clean), _flat(image), _flat(variance))
 
 
 def _add_background(
@@ -199,18 +223,21 @@ def _add_background(
         run(background_pair, image[:, index].size // _SHARE, keys, samples, index, padded, image)
 
 
-def _peak(image: NDArray[np.float32], index: int) -> float:
-    """The brightest pixel of a band, at least 0."""
-    return float(image[:, index].max(initial=0.0))
+def _flat(image: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A view (samples, bands, pixels)."""
+    return image.reshape(*image.shape[:2], math.prod(image.shape[2:]))
 
 
-def _checked(expected: ArrayLike, bands: Sequence[Band]) -> NDArray[np.float32]:
+def _checked(expected: ArrayLike, bands: Sequence[Band]) -> tuple[NDArray[np.float32], list[float]]:
+    """The image in float32, and the brightest pixel of each band, at least 0."""
     image = np.asarray(expected)
     if image.ndim != 4 or image.shape[1] != len(bands):
         raise ValueError(f"expected has shape {image.shape}; it must be (samples, {len(bands)} bands, y, x)")
+    peaks = []
     for index, band in enumerate(bands):
         plane = image[:, index]
-        if plane.size and not (plane.min() >= -_BRIGHTEST and plane.max() <= _BRIGHTEST):
+        least, most = plane.min(initial=0.0), plane.max(initial=0.0)
+        if not (least >= -_BRIGHTEST and most <= _BRIGHTEST):
             within(f"expected image of band {band.name!r}", plane, -_BRIGHTEST, _BRIGHTEST)
-    checked: NDArray[np.float32] = np.ascontiguousarray(image, dtype=np.float32)
-    return checked
+        peaks.append(float(most))
+    return np.ascontiguousarray(image, dtype=np.float32), peaks

@@ -20,7 +20,8 @@ from numpy.typing import ArrayLike, NDArray
 from catalogs.checks import within
 from simulators._kernels._jit import run
 from simulators._kernels.philox import ROUNDS, WEYL, words_pair
-from simulators._kernels.variates import normals_pair, poissons_pair, uniforms_pair
+from simulators._kernels.poisson import poissons_pair
+from simulators._kernels.variates import normals_pair, uniforms_pair
 
 __all__ = ["MAX_RATE", "effect_key", "normal", "poisson", "raw_words", "round_keys", "sample_words", "uniform"]
 

@@ -1,34 +1,95 @@
-"""Photon noise and correlated Gaussian noise added to images (samples, bands, y, x) in place, one band at a time."""
+"""Photon noise, correlated Gaussian noise and variance of images (samples, bands, y, x), one band at a time."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from simulators._kernels._jit import compile_pair, kernel, prange
-from simulators._kernels.philox import CHUNK, fill_words
-from simulators._kernels.variates import normal_row, poisson_row
+from simulators._kernels.philox import digit, fill_blocks
+from simulators._kernels.poisson import poisson_row
+from simulators._kernels.variates import FAR, far_pair, quick_pair
 
-__all__ = ["HALO", "ROWS", "background_pair", "photon_pair"]
+__all__ = ["HALO", "REST", "ROWS", "background_pair", "photon_pair", "variance_pair"]
 
-ROWS = 64  # image rows per job
-HALO = 2**20  # room for the white noise around the image; a multiple of 4
+ROWS = 64  # image rows per job where the noise is filtered
+PIXELS = 4096  # pixels per job otherwise; a multiple of 16
+HALO = 2**20  # room for the white noise around the image; a multiple of 8
+REST = 2**32  # elements between a row's upper and its lower 32 bits
+_32 = np.uint64(32)
+_F0 = np.float32(0.0)
 
 
-def _photons(keys, samples, band, electrons, sky, image):
-    """Poisson counts of image + sky in `electrons` per unit, less the sky; image (samples, bands, pixels).
+def _variance(background, per_electron, band, image, variance):
+    """background + max(image, 0) per_electron; images (samples, bands, pixels)."""
+    for sample in prange(image.shape[0]):
+        part, out = image[sample, band], variance[sample, band]
+        for i in range(part.size):
+            out[i] = max(part[i], _F0) * per_electron + background
+
+
+def _photons(keys, samples, band, electrons, sky, background, expected, image, variance):
+    """Poisson counts of expected + sky in `electrons` per unit, less the sky, and variance; (samples, bands, pixels).
 
     The negative part of an image (ringing of a PSF) holds no photons and is added back untouched.
     """
-    chunks = (image.shape[2] + CHUNK - 1) // CHUNK
+    chunks = (image.shape[2] + PIXELS - 1) // PIXELS
+    per_electron = 1.0 / electrons
+    quick_per_electron = np.float32(per_electron)
     for job in prange(samples.size * chunks):
-        sample, first = job // chunks, (job % chunks) * CHUNK
-        part = image[sample, band, first : first + CHUNK]
+        sample, first = job // chunks, (job % chunks) * PIXELS
+        part = expected[sample, band, first : first + PIXELS]
+        out, spread = image[sample, band, first : first + PIXELS], variance[sample, band, first : first + PIXELS]
         rates, counts = np.empty(part.size), np.empty(part.size)
         for i in range(part.size):
             rates[i] = (max(np.float64(part[i]), 0.0) + sky) * electrons
         poisson_row(rates, first, keys, samples[sample], counts)
         for i in range(part.size):
-            part[i] = (counts[i] / electrons - sky) + min(np.float64(part[i]), 0.0)
+            out[i] = (counts[i] * per_electron - sky) + min(np.float64(part[i]), 0.0)
+        for i in range(part.size):
+            spread[i] = max(part[i], _F0) * quick_per_electron + background
+
+
+@kernel
+def white_rows(keys, sample, top, left, white):
+    """Standard normals of draws left, left + 1, ... of elements top, top + 1, ...; white (rows, width) float32.
+
+    `left` and width are multiples of 8. Draws 2 i and 2 i + 1 are the pair of word i; where its upper 32 bits are too
+    few for the length of the pair, those of an element of their own follow them.
+    """
+    rows, width = white.shape
+    per_row = width // 8
+    blocks, elements = np.empty(rows * per_row, np.uint64), np.empty(rows * per_row, np.uint64)
+    for y in range(rows):
+        for x in range(per_row):
+            blocks[y * per_row + x], elements[y * per_row + x] = np.uint64(left // 8 + x + 1), np.uint64(top + y)
+    words = np.empty(4 * blocks.size, np.uint64)
+    fill_blocks(blocks, elements, sample, keys, words)
+    tops, angles = np.empty(words.size, np.uint32), np.empty(words.size, np.int32)
+    for i in range(words.size):
+        tops[i], angles[i] = np.uint32(words[i] >> _32), np.int32(words[i])
+    flat = white.reshape(white.size)
+    pair_up(tops, angles, flat)
+    for start in range(0, words.size, 64):
+        part = tops[start : start + 64]
+        far = 0
+        for i in range(part.size):
+            far |= part[i] < FAR
+        if far:
+            for i in range(start, start + part.size):
+                if tops[i] < FAR:
+                    element, draw = np.uint64(REST + top + i // (4 * per_row)), left // 2 + i % (4 * per_row)
+                    rest = digit(keys, sample, element, draw, 32)
+                    flat[2 * i], flat[2 * i + 1] = far_pair(tops[i], rest, angles[i])
+
+
+@kernel
+def pair_up(tops, angles, white):
+    """`quick_pair` of each word, one pair after the other."""
+    first, second = np.empty(tops.size, np.float32), np.empty(tops.size, np.float32)
+    for i in range(tops.size):
+        first[i], second[i] = quick_pair(tops[i], angles[i])
+    for i in range(tops.size):
+        white[2 * i], white[2 * i + 1] = first[i], second[i]
 
 
 @kernel
@@ -52,26 +113,29 @@ def _background(keys, samples, band, weights, image):
     """
     reach = weights.shape[0] // 2
     ny, nx = image.shape[2], image.shape[3]
-    first = (HALO - reach) // 4 * 4
-    skip = HALO - reach - first
-    width = (skip + nx + 2 * reach + 3) // 4 * 4
-    jobs = (ny + ROWS - 1) // ROWS
+    left = (HALO - reach) // 8 * 8
+    skip = HALO - reach - left
+    width = (skip + nx + 2 * reach + 7) // 8 * 8
+    height = ROWS if reach else max(1, PIXELS // width)
+    jobs = (ny + height - 1) // height
     for job in prange(samples.size * jobs):
-        sample, top = job // jobs, (job % jobs) * ROWS
-        rows = min(ROWS, ny - top)
-        words = np.empty((rows + 2 * reach) * width, np.uint64)
-        white = np.zeros(words.size + 4, np.float32)
-        for y in range(rows + 2 * reach):
-            element = np.uint64(HALO + top + y - reach)
-            fill_words(keys, samples[sample], element, first, words[y * width : (y + 1) * width])
-        normal_row(words, white[: words.size])
+        sample, top = job // jobs, (job % jobs) * height
+        rows = min(height, ny - top)
+        white = np.zeros((rows + 2 * reach) * width + 4, np.float32)
+        field = white[: white.size - 4].reshape(rows + 2 * reach, width)
+        white_rows(keys, samples[sample], HALO + top - reach, left, field)
         total = np.empty(nx, np.float32)
         for y in range(rows):
-            filter_row(white, y * width + skip, width, weights, total)
             row = image[sample, band, top + y]
-            for x in range(nx):
-                row[x] += total[x]
+            if reach:
+                filter_row(white, y * width + skip, width, weights, total)
+                for x in range(nx):
+                    row[x] += total[x]
+            else:
+                for x in range(nx):
+                    row[x] += weights[0, 0] * field[y, x]
 
 
+variance_pair = compile_pair(_variance)
 photon_pair = compile_pair(_photons)
 background_pair = compile_pair(_background)

@@ -1,4 +1,4 @@
-"""Uniform, normal and Poisson variates from Philox words: scalar formulas, rows, loops over samples."""
+"""Uniform and normal variates from Philox words: scalar formulas, rows, loops over samples."""
 
 from __future__ import annotations
 
@@ -7,36 +7,40 @@ import math
 import numpy as np
 
 from simulators._kernels._jit import compile_pair, inline_kernel, kernel, prange
-from simulators._kernels.elementary import exp_minus, log, log1p
-from simulators._kernels.philox import CHUNK, fill_words, philox_block
+from simulators._kernels.elementary import log, quick_circle, quick_log
+from simulators._kernels.philox import CHUNK, fill_words
 
 __all__ = [
-    "INVERSION_LIMIT",
+    "FAR",
+    "QUICK_TAIL",
+    "far_pair",
+    "folded",
     "normal_of",
     "normal_row",
     "normals_pair",
-    "poisson_row",
-    "poissons_pair",
+    "ordered_normal",
+    "quick_normal",
+    "quick_pair",
+    "tail_cell",
     "uniform_of",
     "uniforms_pair",
 ]
 
-INVERSION_LIMIT = 10.0  # PTRS holds from here up
-
 _TAIL = 0.075  # AS 241 changes its approximation here
 _FAR_TAIL = math.exp(-25.0)
-# As printed, the hat of PTRS lies up to 0.6 % below the distribution (rate 14) and its quick test accepts up to 0.6 %
-# too much (rate 30). With these factors both bounds hold at every rate, so that the counts are exact.
-_HAT_MARGIN = 1.007
-_QUICK_MARGIN = 0.985
 _ELEMENT_0 = np.uint64(0)
 _1 = np.uint64(1)
 _11 = np.uint64(11)
-_RECIPROCAL = 1.0 / np.maximum(np.arange(64.0), 1.0)
-# log k! - (k + 1/2) log k + k - log(2 pi) / 2: Stirling's error, tabulated where its series is not exact.
-_STIRLING = np.array(
-    [0.0] + [math.lgamma(k + 1) - (k + 0.5) * math.log(k) + k - 0.5 * math.log(2 * math.pi) for k in range(1, 16)]
-)
+_63 = np.uint64(63)
+_TOP_BIT, _REST, _31 = np.int32(-(2**31)), np.int32(2**31 - 1), np.int32(31)
+_HALF, _TWO, _CENTRE = np.float32(0.5), np.float32(2.0), np.float32(3.5)
+_CELL, _HALF_CELL = np.float32(2.0**-31), np.float32(2.0**-32)  # of x in (-1, 1)
+_QUICK_LOW = (2.464733839, 0.3328469396, -9.499426931e-3, -6.804248551e-4, 2.243051858e-4, -2.245033102e-5)
+_QUICK_UP = (-5.644082535e-7, 4.782646670e-7, -4.840514123e-8, -3.428116457e-9, 8.076246893e-10)
+_QUICK = tuple(np.float32(x) for x in (*_QUICK_LOW, *_QUICK_UP))
+FAR = 2**16  # `top` below which the length needs more bits: one pair in 65536, longer than 4.7
+_MINUS_TWO = np.float32(-2.0)
+QUICK_TAIL = 980_000  # tail cells below which w > 7
 
 
 @inline_kernel
@@ -88,13 +92,17 @@ def normal_far_tail(p):
 
 
 @kernel
+def quantile_below(p):
+    """Minus the normal quantile of 0 < p <= 1/2."""
+    if p >= _TAIL:
+        return normal_centre(0.5 - p)
+    return normal_tail(p) if p > _FAR_TAIL else normal_far_tail(p)
+
+
+@kernel
 def normal_of(word):
     """Standard normal by inversion; symmetric, reaching 9.1 sigma."""
-    p = lower_tail(word)
-    if p >= _TAIL:
-        value = normal_centre(0.5 - p)
-    else:
-        value = normal_tail(p) if p > _FAR_TAIL else normal_far_tail(p)
+    value = quantile_below(lower_tail(word))
     return -value if word & _1 else value
 
 
@@ -117,106 +125,58 @@ def normal_row(words, out):
 
 
 @inline_kernel
-def poisson_inversion(rate, probability, u):
-    """Poisson count by sequential search from the `probability` of none; rate < 10, so at most 47."""
-    count = 0
-    while u > probability and probability > 2.0**-55:
-        u -= probability
-        count += 1
-        probability *= rate * _RECIPROCAL[count]
-    return np.float64(count)
-
-
-@inline_kernel
-def log_poisson(rate, k):
-    """log of sqrt(2 pi k) times the Poisson probability of k >= 1, without cancellation (Loader 2000, saddle point)."""
-    d = (rate - k) / k
-    s = 1.0 / (k * k)
-    series = (1 / 12 - (1 / 360 - (1 / 1260 - s / 1680) * s) * s) / k
-    return k * (log1p(d) - d) - (_STIRLING[int(k)] if k < 16.0 else series)
-
-
-@inline_kernel
-def propose(rate, word_u, word_v):
-    """Candidate count and acceptance variables of PTRS (Hörmann 1993, Insurance: Math. Econ. 12, 39; step 1)."""
-    u, v = uniform_of(word_u) - 0.5, uniform_of(word_v)
-    us = 0.5 - abs(u)
-    b = 0.931 + 2.53 * math.sqrt(rate)
-    a = -0.059 + 0.02483 * b
-    return np.floor((2.0 * a / us + b) * u + rate + 0.43), us, v, a, b
-
-
-@inline_kernel
-def quick_limit(b):
-    """The v up to which every candidate with us >= 0.07 is accepted (step 1)."""
-    return _QUICK_MARGIN * (0.9277 - 3.6224 / (b - 2.0))
-
-
-@inline_kernel
-def transformed_rejection(rate, word_u, word_v):
-    """Poisson count of PTRS (steps 2 and 3), or -1 where the candidate is rejected; rate >= 10."""
-    k, us, v, a, b = propose(rate, word_u, word_v)
-    whole = max(k, 1.0)
-    hat = v * _HAT_MARGIN * (1.1239 + 1.1328 / (b - 3.4)) / (a / (us * us) + b)
-    level = log(hat * (math.sqrt(2.0 * math.pi * whole) if k > 0.0 else 1.0))
-    accepted = level <= (log_poisson(rate, whole) if k > 0.0 else -rate)
-    return k if accepted & (k >= 0.0) & ((us >= 0.013) | (v <= us)) else -1.0
+def folded(word):
+    """The smaller of u and 1 - u, where u = (word + 1/2) / 2^64."""
+    return (np.float64(min(word, ~word)) + 0.5) * 2.0**-64
 
 
 @kernel
-def poisson_row(rates, first, keys, sample, out):
-    """Counts of pixels first, first + 1, ... of a sample, from two words each of the stream that they share."""
-    words = np.empty(2 * rates.size, np.uint64)
-    fill_words(keys, sample, _ELEMENT_0, 2 * first, words)
-    for i in range(rates.size):
-        k, us, v, _, b = propose(rates[i], words[2 * i], words[2 * i + 1])
-        quick = (us >= 0.07) & (v <= quick_limit(b)) & (rates[i] >= INVERSION_LIMIT)
-        out[i] = k if quick else -1.0
-    low_rates(rates, words, out)
-    rejected_rates(rates, first, keys, sample, words, out)
+def ordered_normal(word):
+    """Standard normal of the probability (word + 1/2) / 2^64; rises with the word, reaching 9.1 sigma."""
+    value = quantile_below(folded(word))
+    return value if word >> _63 else -value
 
 
-@kernel
-def low_rates(rates, words, out):
-    """Counts of the pixels of rate < 10; gathered first, so that their exponentials run in vector registers."""
-    where, gathered, count = np.empty(rates.size, np.int64), np.empty(rates.size), 0
-    for i in range(rates.size):
-        where[count], gathered[count] = i, rates[i]
-        count += 1 if rates[i] < INVERSION_LIMIT else 0
-    for j in range(count):
-        gathered[j] = exp_minus(gathered[j])
-    for j in range(count):
-        i = where[j]
-        out[i] = poisson_inversion(rates[i], gathered[j], uniform_of(words[2 * i]))
+@inline_kernel
+def quick_normal(top):
+    """`ordered_normal` of a word from its upper 32 bits (as int32) in float32, to 4e-7 of itself up to 3.5 sigma.
 
-
-@kernel
-def rejected_rates(rates, first, keys, sample, words, out):
-    """Counts of the pixels that are still negative: the exact test, then new candidates from the pixel's own stream.
-
-    The pixels are gathered, their words in place, so that each round of tests runs in vector registers.
+    With x = 2 u - 1, the quantile over x is a polynomial in w = -log(1 - x^2) (Giles 2010, "Approximating the erfinv
+    function", GPU Computing Gems 2), here the one of least maximum error, 2e-8, for w <= 7.
     """
-    where, gathered, counts = np.empty(rates.size, np.int64), np.empty(rates.size), np.empty(rates.size)
-    count = 0
-    for i in range(rates.size):
-        where[count], gathered[count] = i, rates[i]
-        words[2 * count], words[2 * count + 1] = words[2 * i], words[2 * i + 1]
-        count += 1 if out[i] < 0.0 else 0
-    block = np.uint64(0)
-    while count > 0:
-        for j in range(count):
-            counts[j] = transformed_rejection(gathered[j], words[2 * j], words[2 * j + 1])
-        block += _1
-        left = 0
-        for j in range(count):
-            if counts[j] >= 0.0:
-                out[where[j]] = counts[j]
-            else:
-                where[left], gathered[left] = where[j], gathered[j]
-                element = np.uint64(first + where[j] + 1)
-                words[2 * left], words[2 * left + 1], _, _ = philox_block(block, element, sample, keys)
-                left += 1
-        count = left
+    signed = np.int32(top ^ _TOP_BIT)
+    q = (np.float32(tail_cell(top)) + _HALF) * _CELL
+    v = -quick_log(q * (_TWO - q)) - _CENTRE
+    y = ((((_QUICK[10] * v + _QUICK[9]) * v + _QUICK[8]) * v + _QUICK[7]) * v + _QUICK[6]) * v + _QUICK[5]
+    y = ((((y * v + _QUICK[4]) * v + _QUICK[3]) * v + _QUICK[2]) * v + _QUICK[1]) * v + _QUICK[0]
+    return (np.float32(signed) * _CELL + _HALF_CELL) * y
+
+
+@inline_kernel
+def tail_cell(top):
+    """Cells of 2^-32 between a word of these upper 32 bits and the nearer end of [0, 1]."""
+    signed = np.int32(top ^ _TOP_BIT)
+    return np.int32(~np.int32(signed ^ np.int32(signed >> _31)) & _REST)
+
+
+@inline_kernel
+def quick_pair(top, angle):
+    """Two independent standard normals in float32 (Box & Muller 1958, Ann. Math. Stat. 29, 610).
+
+    `top` (uint32) makes their length, up to 6.7 and its square to 1e-6, and `angle` (int32) their direction to 2e-7.
+    """
+    length = np.float32(math.sqrt(_MINUS_TWO * quick_log((np.float32(top) + _HALF) * _HALF_CELL)))
+    cosine, sine = quick_circle(angle)
+    return length * cosine, length * sine
+
+
+@kernel
+def far_pair(top, rest, angle):
+    """`quick_pair` with the 32 bits `rest` below those of `top`, for lengths up to 9.5."""
+    u = (np.float64(top) + (np.float64(rest) + 0.5) * 2.0**-32) * 2.0**-32
+    length = np.float32(math.sqrt(-2.0 * log(u)))
+    cosine, sine = quick_circle(angle)
+    return length * cosine, length * sine
 
 
 def _uniforms(keys, samples, out):
@@ -242,15 +202,5 @@ def _normals(keys, samples, out):
         normal_row(words, part)
 
 
-def _poissons(keys, samples, rates, out):
-    """Fill out (samples, n) with counts of expectation rates (samples, n)."""
-    chunks = (out.shape[1] + CHUNK - 1) // CHUNK
-    for job in prange(samples.size * chunks):
-        row, first = job // chunks, (job % chunks) * CHUNK
-        part = out[row, first : first + CHUNK]
-        poisson_row(rates[row, first : first + CHUNK], first, keys, samples[row], part)
-
-
 uniforms_pair = compile_pair(_uniforms)
 normals_pair = compile_pair(_normals)
-poissons_pair = compile_pair(_poissons)

@@ -10,7 +10,7 @@ from scipy import special, stats
 
 from simulators._kernels import variates
 from simulators._kernels._jit import JIT_ENABLED
-from simulators._kernels.elementary import exp_minus, log, log1p
+from simulators._kernels.elementary import exp_minus, log, log1p, quick_circle, quick_exp_minus, quick_log
 from simulators.streams import round_keys, sample_words
 
 pytestmark = pytest.mark.kernels
@@ -39,6 +39,19 @@ def test_exponential_and_log1p():
         assert log1p(np.float64(x)) == pytest.approx(math.log1p(x), rel=5e-16, abs=0.0)
 
 
+def test_quick_functions_hold_their_errors():
+    for x in np.concatenate([np.logspace(-37, 38, 151), 1.0 + np.linspace(-1e-3, 1e-3, 21), [0.5, 1.0, 2.0]]):
+        value = np.float32(x)
+        assert quick_log(value) == pytest.approx(math.log(value), abs=5e-7 + 1.2e-7 * abs(math.log(value)))
+        near = abs(float(value) - 1.0)
+        assert near > 0.2 or quick_log(value) == pytest.approx(math.log(value), abs=5e-7 * near)
+    for x in np.linspace(0.0, 39.9, 400, dtype=np.float32):
+        assert quick_exp_minus(x) == pytest.approx(math.exp(-x), rel=2.5e-7 + 7e-8 * float(x))
+    for angle in np.linspace(-(2**31), 2**31 - 1, 257).astype(np.int32):
+        turn = 2 * math.pi * int(angle) / 2**32
+        assert quick_circle(angle) == pytest.approx((math.cos(turn), math.sin(turn)), abs=2.5e-7)
+
+
 def test_uniform_is_open_and_has_53_bits():
     values = [float(variates.uniform_of(np.uint64(word))) for word in EDGE_WORDS]
     assert values[0] == 2.0**-54
@@ -64,64 +77,54 @@ def test_rows_are_their_scalars():
     assert row.tolist() == [float(variates.normal_of(word)) for word in words]
 
 
-@pytest.mark.parametrize("rate", [1e-3, 0.3, 1.0, 4.7, 9.999])
-def test_inversion_is_the_quantile(rate):
-    for u in np.concatenate([np.linspace(0.003, 0.997, 40), [2.0**-54, 1e-9, 1 - 1e-9, 1 - 2.0**-53]]):
-        count = variates.poisson_inversion(*floats(rate, math.exp(-rate), u))
-        assert stats.poisson.cdf(count - 1, rate) - 3e-15 <= u <= stats.poisson.cdf(count, rate) + 3e-15
-        assert stats.poisson.sf(count - 1, rate) > 1e-17
+def test_ordered_normal_rises_to_nine_sigma():
+    words = np.unique(np.concatenate([np.array(EDGE_WORDS, np.uint64), some_words()]))
+    values = [variates.ordered_normal(word) for word in words]
+    exact = [
+        special.ndtri((int(w) + 0.5) / 2**64) if w < 2**63 else -special.ndtri((2**64 - int(w) - 0.5) / 2**64)
+        for w in words
+    ]
+    assert np.allclose(values, exact, rtol=2e-15, atol=1e-18)
+    assert np.all(np.diff(values) >= 0)
 
 
-@pytest.mark.parametrize("rate", [10.0, 33.3, 1e3, 1e6, 1e9])
-def test_probabilities_in_the_rejection_are_exact(rate):
-    spread = 8.0 * math.sqrt(rate)
-    for k in np.unique(np.floor(np.clip(rate + np.linspace(-spread, spread, 33), 1, None))):
-        exact = stats.poisson.logpmf(k, rate) + 0.5 * math.log(2 * math.pi * k)
-        tolerance = 1e-11 + 4e-16 * rate * abs(math.log(rate))  # scipy's own cancellation
-        assert variates.log_poisson(*floats(rate, k)) == pytest.approx(exact, abs=tolerance, rel=1e-12)
+def tops(n=3000):
+    """Upper halves of words, as int32: everywhere, near the centre and on both sides of the tail's beginning."""
+    near = np.array([0, 1, 1000, 2**31 - 1, 2**31, 2**31 + 1, 2**31 + 5000, 2**32 - 1, 2**32 - 1000])
+    edge = variates.QUICK_TAIL + np.array([-1, 0, 1])
+    random = np.random.default_rng(1).integers(0, 2**32, n if JIT_ENABLED else 100)
+    return np.concatenate([near, edge, 2**32 - 1 - edge, random]).astype(np.uint32)
 
 
-def word_of(u):
-    return np.uint64(u * 2.0**53) << np.uint64(11)
+def test_quick_normal_is_the_quantile_up_to_its_tail():
+    for top in tops():
+        cell = min(int(top), 2**32 - 1 - int(top))
+        assert variates.tail_cell(top.view(np.int32)) == cell
+        if cell >= variates.QUICK_TAIL:
+            exact = special.ndtri((cell + 0.5) / 2**32) * (1 if top < 2**31 else -1)
+            assert variates.quick_normal(top.view(np.int32)) == pytest.approx(exact, rel=5e-7)
+    assert special.ndtri(variates.QUICK_TAIL / 2**32) < -3.5
 
 
-@pytest.mark.parametrize("rate", [*np.linspace(10.0, 40.0, 13), 14.05, 29.65, 70.0, 100.0, 1e3, 1e5, 1e9])
-def test_bounds_of_the_rejection_hold(rate):
-    """Exactness needs two bounds: no candidate is accepted for certain, none at once that the exact test refuses.
-
-    Both are tightest at the edges of the interval of u that gives one count.
-    """
-    b = 0.931 + 2.53 * math.sqrt(rate)
-    a = -0.059 + 0.02483 * b
-    counts = np.unique(np.floor(np.linspace(max(rate - 6 * math.sqrt(rate), 0), rate + 6 * math.sqrt(rate), 80)))
-    x = counts - rate - 0.43  # = (2 a / us + b) u, solved for u
-    half = b / 2 + 2 * a + np.abs(x)
-    u = np.sign(x) * (half - np.sqrt(half**2 - 2 * b * np.abs(x))) / (2 * b)
-    quick = variates.quick_limit(np.float64(b))
-    for edge in np.concatenate([u - 1e-12, u + 1e-12]):
-        assert variates.transformed_rejection(np.float64(rate), word_of(edge + 0.5), word_of(1 - 1e-12)) == -1.0
-        if 0.5 - abs(edge) >= 0.07:
-            assert variates.transformed_rejection(np.float64(rate), word_of(edge + 0.5), word_of(quick)) >= 0.0
-
-
-def poissons(rates, seed=1, first_sample=0):
-    """Counts of rates (samples, n), from one seed."""
-    out = np.empty_like(rates)
-    samples = sample_words(np.arange(first_sample, first_sample + len(rates)))
-    variates.poissons_pair[0](round_keys(seed, "test"), samples, rates, out)
-    return out
-
-
-def test_poisson_counts_follow_their_pixel_alone():
-    """A pixel's count does not depend on what its neighbours expect."""
-    rates = np.array([0.0, 0.5, 9.99, 10.0, 20.0, 3e5, 1e15])
-    mixed = poissons(np.resize(rates, (2, 21)))
-    for i, rate in enumerate(rates):
-        alone = poissons(np.full((2, 21), rate))
-        assert np.array_equal(mixed[:, i::7], alone[:, i::7])
-    assert (mixed[:, ::7] == 0.0).all()
-    assert (mixed == np.floor(mixed)).all()
-    assert (mixed >= 0).all()
+def test_pairs_are_box_and_mullers():
+    """Lengths sqrt(-2 log u) of 32 bits, and of 64 where u is small; directions of 32 bits."""
+    angles = tops(400)[::-1]
+    for top, angle in zip(tops(400), angles, strict=True):
+        turn = 2 * math.pi * float(angle) / 2**32
+        for pair, u in (
+            (variates.quick_pair(top, angle.view(np.int32)), (int(top) + 0.5) / 2**32),
+            (
+                variates.far_pair(top, np.uint64(2**31 + 77), angle.view(np.int32)),
+                (int(top) * 2**32 + 2**31 + 77.5) / 2**64,
+            ),
+        ):
+            square, (x, y) = -2.0 * math.log(u), (float(value) for value in pair)
+            assert x * x + y * y == pytest.approx(square, abs=7e-7, rel=3e-7)
+            if square > 1e-4:
+                assert (x / math.hypot(x, y), y / math.hypot(x, y)) == pytest.approx(
+                    (math.cos(turn), math.sin(turn)), abs=4e-7
+                )
+    assert variates.far_pair(np.uint32(0), np.uint64(0), np.int32(0))[0] == pytest.approx(9.49, abs=0.01)
 
 
 def chi_square(observed, expected):
@@ -137,36 +140,6 @@ def batches(draw):
     """10^7 draws as 10 arrays of 10^6, made by draw(batch)."""
     for batch in range(10):
         yield draw(batch)
-
-
-@statistical
-@pytest.mark.parametrize("rate", [1e-3, 0.2, 3.0, 9.99, 10.0, 13.0, 100.0, 1e4, 1e6, 1e9])
-def test_poisson_is_exact_in_distribution(rate):
-    """Chi-square over all counts (or 200 bins of equal probability), mean, variance and skewness of 10^7 draws."""
-    rates = np.full((10, DRAWS), rate)
-    edges = np.arange(200.0) if rate < 110 else stats.poisson.ppf(np.linspace(0, 1, 201)[1:-1], rate)
-    observed, moments = np.zeros(len(edges) + 1), np.zeros(3)
-    for counts in batches(lambda batch: poissons(rates, 8, 10 * batch).ravel()):
-        bins = np.minimum(counts, 200).astype(int) if rate < 110 else np.searchsorted(edges, counts)
-        observed += np.bincount(bins, minlength=observed.size)
-        residual = counts - rate
-        moments += [residual.sum(), residual @ residual, residual @ (residual * residual)]
-    expected = np.diff(np.concatenate([[0.0], stats.poisson.cdf(edges, rate), [1.0]])) * TOTAL
-    assert chi_square(observed, expected) > 1e-3
-    sixth = 15 * rate**3 + 25 * rate**2 + rate  # central moment of order 6
-    variances = np.array([rate, rate + 2 * rate**2, sixth - rate**2])
-    assert np.all(np.abs(moments / TOTAL - [0.0, rate, rate]) < 4 * np.sqrt(variances / TOTAL))
-
-
-@statistical
-def test_poisson_tails():
-    """Beyond 5 sigma of a rate above 10 the exact test decides alone."""
-    counts = np.concatenate(list(batches(lambda batch: poissons(np.full((10, DRAWS), 40.0), 9, 10 * batch))))
-    for limit in (70.0, 75.0, 80.0):
-        expected = stats.poisson.sf(limit, 40.0) * TOTAL
-        assert abs((counts > limit).sum() - expected) < 4 * math.sqrt(expected) + 1
-    expected = stats.poisson.cdf(12.0, 40.0) * TOTAL
-    assert abs((counts <= 12).sum() - expected) < 4 * math.sqrt(expected) + 1
 
 
 def filled(pair, seed, batch):

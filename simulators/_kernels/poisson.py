@@ -1,0 +1,298 @@
+"""Poisson counts by inversion: each pixel's count is the quantile of its own 64-bit number.
+
+A quick guess in float32, from the upper 16 or 32 bits, decides nearly all pixels; where it cannot tell two counts
+apart, the rest of the bits and float64 sums of probabilities do. So the count is a function of rate and number alone.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from simulators._kernels._jit import compile_pair, inline_kernel, kernel, prange
+from simulators._kernels.elementary import exp_minus, log1p, quick_exp_minus
+from simulators._kernels.philox import CHUNK, digit, fill_words
+from simulators._kernels.variates import QUICK_TAIL, folded, ordered_normal, quick_normal, tail_cell
+
+__all__ = ["ASYMPTOTIC", "SEARCHED", "poisson_of", "poisson_row", "poissons_pair", "word_of"]
+
+SEARCHED = 16.0  # below, counts are searched from 0
+ASYMPTOTIC = 1e4  # from here up, an expansion decides alone
+_LARGEST_GUESSED = 1e9  # above, 32 bits are too few
+
+_COARSE, _FINE, _REST = np.uint64(0), np.uint64(1), np.uint64(2)  # elements of the streams of the bits
+_16, _32, _48, _63 = np.uint64(16), np.uint64(32), np.uint64(48), np.uint64(63)
+_STEEPEST = 0.8  # |normal / sqrt(rate)| up to which the guess holds
+_GUESS_ERROR = 6e-5  # of `excess`; a test holds it
+_QUICK_ERROR = 1e-4  # of `quick_excess`, and this for each count of distance:
+_QUICK_RELATIVE = 1.6e-6
+_CELL, _FUZZ = np.float32(2.0**-16), np.float32(2.0**-18)  # rounding of sums of up to 30 probabilities
+_NOTHING = 2.0**-80
+_F0, _F1, _F16, _NAN = (np.float32(x) for x in (0.0, 1.0, SEARCHED, math.nan))
+_BITS_16 = _F16.view(np.int32)
+_STEEPEST_32 = np.float32(_STEEPEST)
+_RECIPROCAL = 1.0 / np.maximum(np.arange(128.0), 1.0)
+_QUICK_RECIPROCAL = _RECIPROCAL.astype(np.float32)
+# log k! - (k + 1/2) log k + k - log(2 pi) / 2: Stirling's error, tabulated where its series is not exact.
+_STIRLING = np.array(
+    [0.0] + [math.lgamma(k + 1) - (k + 0.5) * math.log(k) + k - 0.5 * math.log(2 * math.pi) for k in range(1, 16)]
+)
+# The quantile less the rate is rate (r - 1) + c0 + c1 / rate, functions of s = normal / sqrt(rate) (Giles 2016, ACM
+# Trans. Math. Softw. 42, 7, after Temme). r - 1 = s + s^2/6 - s^3/72 + ..., c0 = 1/3 - s/36 + ..., as a fit of least
+# maximum error (4.5e-5) to exact quantiles of rates from 16 up and |s| <= 0.8.
+_R = (1.0, 1.0 / 6.0, -1.0 / 72.0, 3.66922203e-3, -1.34775129e-3, 8.46460118e-4, -3.39243953e-4)
+_C0 = (1.0 / 3.0, -1.0 / 36.0, 8.71039568e-3, -3.09950335e-3, -1.25835040e-3)
+_C1 = (-2.05011073e-2, 1.79809016e-2)
+_QUICK_R, _QUICK_C0, _QUICK_C1 = (tuple(np.float32(x) for x in row) for row in (_R, _C0, _C1))
+# The Taylor series of the same, exact but for c1 (its terms in s from quantiles of 40 digits).
+_TAYLOR_R = (1.0, 1 / 6, -1 / 72, 1 / 270, -23 / 17280, 19 / 34020, -11237 / 43545600, 13 / 102060)
+_TAYLOR_C0 = (1 / 3, -1 / 36, 7 / 810, -3.52366255e-3, 1.65343874e-3)
+_TAYLOR_C1 = (-8 / 405, 1.72582e-2, -1.273e-2)
+
+
+@kernel
+def poisson_inversion(rate, p, upper):
+    """As `summed_quantile`, for rates below 16: from 0 up, or for `upper` from where nothing is left down."""
+    k, probability = 0, exp_minus(rate)
+    if not upper:
+        tail = probability
+        while tail < p:
+            k += 1
+            probability *= rate * _RECIPROCAL[k]
+            tail += probability
+        return np.float64(k)
+    while probability > _NOTHING or k < rate:
+        k += 1
+        probability *= rate * _RECIPROCAL[k]
+    tail = 0.0
+    while k > 0 and tail + probability <= p:
+        tail += probability
+        probability *= k / rate
+        k -= 1
+    return np.float64(k)
+
+
+@inline_kernel
+def log_poisson(rate, k):
+    """log of sqrt(2 pi k) times the Poisson probability of k >= 1, without cancellation (Loader 2000, saddle point)."""
+    d = (rate - k) / k
+    s = 1.0 / (k * k)
+    series = (1 / 12 - (1 / 360 - (1 / 1260 - s / 1680) * s) * s) / k
+    return k * (log1p(d) - d) - (_STIRLING[int(k)] if k < 16.0 else series)
+
+
+@inline_kernel
+def excess(rate, normal):
+    """Quantile less the rate, within 6e-5 for rates from 16 up and |normal| <= 0.8 sqrt(rate)."""
+    root = math.sqrt(rate)
+    s = normal / root
+    r = ((((((_R[6] * s + _R[5]) * s + _R[4]) * s + _R[3]) * s + _R[2]) * s) + _R[1]) * s + _R[0]
+    c0 = (((_C0[4] * s + _C0[3]) * s + _C0[2]) * s + _C0[1]) * s + _C0[0]
+    return root * normal * r + (c0 + (_C1[1] * s + _C1[0]) / rate)
+
+
+@inline_kernel
+def quick_excess(rate, normal):
+    """`excess` in float32, and s."""
+    root = np.float32(math.sqrt(rate))
+    inverse = _F1 / root
+    s = normal * inverse
+    r = (((_QUICK_R[6] * s + _QUICK_R[5]) * s + _QUICK_R[4]) * s + _QUICK_R[3]) * s
+    r = ((r + _QUICK_R[2]) * s + _QUICK_R[1]) * s + _QUICK_R[0]
+    c0 = (((_QUICK_C0[4] * s + _QUICK_C0[3]) * s + _QUICK_C0[2]) * s + _QUICK_C0[1]) * s + _QUICK_C0[0]
+    return root * normal * r + (c0 + (_QUICK_C1[1] * s + _QUICK_C1[0]) * (inverse * inverse)), s
+
+
+@kernel
+def asymptotic_excess(rate, normal):
+    """Quantile less the rate, within 1e-9 for rates from 1e4 up."""
+    root = math.sqrt(rate)
+    s = normal / root
+    r, c0 = 0.0, 0.0
+    for i in range(7, -1, -1):
+        r = r * s + _TAYLOR_R[i]
+    for i in range(4, -1, -1):
+        c0 = c0 * s + _TAYLOR_C0[i]
+    c1 = (_TAYLOR_C1[2] * s + _TAYLOR_C1[1]) * s + _TAYLOR_C1[0]
+    return root * normal * r + (c0 + c1 / rate)
+
+
+@kernel
+def summed_quantile(rate, p, upper, guess):
+    """The least k with P(X <= k) >= p, or with P(X > k) <= p for `upper`; p <= 1/2, 16 <= rate < 1e4.
+
+    From the probability of `guess`, its tail is summed outwards, then k moved until the tail is the right one.
+    """
+    k = max(guess, 1.0)
+    half = exp_minus(-0.5 * log_poisson(rate, k))
+    probability = half * half / math.sqrt(2.0 * math.pi * k)
+    term, tail, j = probability, (0.0 if upper else probability), k
+    while term > 1e-18 * tail and (upper or j > 0.0):
+        if upper:
+            j += 1.0
+            term *= rate / j
+        else:
+            term *= j / rate
+            j -= 1.0
+        tail += term
+    sign = -1.0 if upper else 1.0  # of the change of the tail for k + 1
+    while (tail > p) if upper else (tail < p):
+        k += 1.0
+        probability *= rate / k
+        tail += sign * probability
+    while k > 0.0 and ((tail + probability <= p) if upper else (tail - probability >= p)):
+        tail -= sign * probability
+        probability *= k / rate
+        k -= 1.0
+    return k
+
+
+@kernel
+def poisson_of(rate, word):
+    """The quantile of (word + 1/2) / 2^64: the least k whose cumulated probability is not below it."""
+    upper = word >> _63 == 1
+    if rate < SEARCHED:
+        return poisson_inversion(rate, folded(word), upper)
+    normal, whole = ordered_normal(word), math.floor(rate)
+    if rate >= ASYMPTOTIC:
+        return max(whole + np.floor(rate - whole + asymptotic_excess(rate, normal)), 0.0)
+    x = rate + excess(rate, normal)
+    k = np.floor(x)
+    sure = abs(normal) <= _STEEPEST * math.sqrt(rate) and abs(x - k - 0.5) < 0.5 - _GUESS_ERROR
+    return k if sure else summed_quantile(rate, folded(word), upper, k)
+
+
+@kernel
+def word_of(keys, sample, pixel):
+    """The number of a pixel: 16 bits of element 0, 16 of element 1, 32 of element 2, from the top."""
+    coarse, fine = digit(keys, sample, _COARSE, pixel, 16), digit(keys, sample, _FINE, pixel, 16)
+    return (coarse << _48) | (fine << _32) | digit(keys, sample, _REST, pixel, 32)
+
+
+@kernel
+def search(rates, most, coarse, out):
+    """Counts of float32 rates below 16 from 16 bits, -1 where these are too few; `most` is the largest of them.
+
+    Where most pixels surely have no photon, only the others are searched.
+    """
+    limit = int(65536.0 * exp_minus(most) - 0.5)
+    if limit < 2**15:
+        search_all(rates, most, coarse, out)
+        return
+    where, count = np.empty(rates.size, np.int64), 0
+    for start in range(0, rates.size, 16):
+        part, some_photons = coarse[start : start + 16], 0
+        for i in range(part.size):
+            some_photons |= part[i] >= limit
+        if some_photons:
+            for i in range(part.size):
+                where[count] = start + i
+                count += 1 if part[i] >= limit else 0
+    some_rates, some_coarse, some = np.empty(count, np.float32), np.empty(count, np.uint16), np.empty(count)
+    for j in range(count):
+        some_rates[j], some_coarse[j] = rates[where[j]], coarse[where[j]]
+    search_all(some_rates, most, some_coarse, some)
+    out[:] = 0.0
+    for j in range(count):
+        out[where[j]] = some[j]
+
+
+@kernel
+def search_all(rates, most, coarse, out):
+    """`search` of every pixel: `low` and `high` count the cumulated probabilities below the lower and the upper end of
+    its cell, two probabilities at a pass.
+    """
+    n = rates.size
+    p, total = np.empty(n, np.float32), np.empty(n, np.float32)
+    low, high = np.empty(n, np.float32), np.empty(n, np.float32)
+    for i in range(n):
+        p[i] = quick_exp_minus(min(rates[i], _F16))
+        total[i], low[i], high[i] = p[i], _F0, _F0
+    passes = int(0.5 * (most + 3.5 * math.sqrt(most)) + 1.0)
+    for k in range(passes):
+        first, second = _QUICK_RECIPROCAL[2 * k + 1], _QUICK_RECIPROCAL[2 * k + 2]
+        for i in range(n):
+            bottom = np.float32(coarse[i]) * _CELL - _FUZZ
+            top = bottom + (_CELL + _FUZZ + _FUZZ)
+            p_1 = p[i] * (rates[i] * first)
+            p[i] = p_1 * (rates[i] * second)
+            total_1 = total[i] + p_1
+            low[i] += (_F1 if total[i] < bottom else _F0) + (_F1 if total_1 < bottom else _F0)
+            high[i] += (_F1 if total[i] < top else _F0) + (_F1 if total_1 < top else _F0)
+            total[i] = total_1 + p[i]
+    steps = np.float32(2 * passes)
+    for i in range(n):
+        out[i] = np.float64(low[i]) if (low[i] == high[i]) & (low[i] < steps) else -1.0
+
+
+@kernel
+def invert(rates, quick_rates, coarse, fine, out):
+    """Counts of the rates from 16 up, from 32 bits, -1 where these are too few; the others are left.
+
+    The loops are apart because each is quickest with registers of its own width.
+    """
+    distance = np.empty(rates.size, np.float32)
+    tops = np.empty(rates.size, np.int32)
+    for i in range(rates.size):
+        tops[i] = np.int32((np.int32(coarse[i]) << np.int32(16)) | np.int32(fine[i]))
+    for i in range(rates.size):
+        distance[i] = quick_normal(tops[i])
+    for i in range(rates.size):
+        d, s = quick_excess(quick_rates[i], distance[i])
+        inside = (abs(s) <= _STEEPEST_32) & (tail_cell(tops[i]) >= QUICK_TAIL)
+        distance[i] = d if inside else _NAN
+    for i in range(rates.size):
+        d = np.float64(distance[i])
+        x = rates[i] + d
+        k = np.floor(x)
+        sure = (abs(x - k - 0.5) < 0.5 - _QUICK_ERROR - _QUICK_RELATIVE * abs(d)) & (rates[i] <= _LARGEST_GUESSED)
+        out[i] = out[i] if rates[i] < SEARCHED else (k if sure else -1.0)
+
+
+@kernel
+def poisson_row(rates, first, keys, sample, out):
+    """Counts of pixels first, first + 1, ... of a sample; `first` is a multiple of 16."""
+    quick_rates = np.empty(rates.size, np.float32)
+    for i in range(rates.size):
+        quick_rates[i] = np.float32(rates[i])
+    bits = quick_rates.view(np.int32)  # floats >= 0 are ordered as their bits, whose extremes vectorise
+    least, most = bits[0], bits[0]
+    for i in range(rates.size):
+        least, most = min(least, bits[i]), max(most, bits[i])
+    words = np.empty((rates.size + 3) // 4, np.uint64)
+    fill_words(keys, sample, _COARSE, first // 4, words)
+    coarse = words.view(np.uint16)
+    if least <= _BITS_16:
+        search(quick_rates, np.float64(np.int32(min(most, _BITS_16)).view(np.float32)), coarse, out)
+    if most >= _BITS_16:
+        more = np.empty(words.size, np.uint64)
+        fill_words(keys, sample, _FINE, first // 4, more)
+        invert(rates, quick_rates, coarse, more.view(np.uint16), out)
+    decide(rates, first, keys, sample, out)
+
+
+@kernel
+def decide(rates, first, keys, sample, out):
+    """The counts that are still negative, from all 64 bits."""
+    for start in range(0, rates.size, 64):
+        part = out[start : start + 64]
+        undecided = 0
+        for i in range(part.size):
+            undecided |= part[i] < 0.0
+        if undecided:
+            for i in range(part.size):
+                if part[i] < 0.0:
+                    part[i] = poisson_of(rates[start + i], word_of(keys, sample, first + start + i))
+
+
+def _poissons(keys, samples, rates, out):
+    """Fill out (samples, n) with counts of expectation rates (samples, n)."""
+    chunks = (out.shape[1] + CHUNK - 1) // CHUNK
+    for job in prange(samples.size * chunks):
+        row, first = job // chunks, (job % chunks) * CHUNK
+        part = out[row, first : first + CHUNK]
+        poisson_row(rates[row, first : first + CHUNK], first, keys, samples[row], part)
+
+
+poissons_pair = compile_pair(_poissons)

@@ -1,8 +1,8 @@
-"""Speed and error of WeakLens and of GalSim on the stamps of ../shared/bench, and of noise, interleaved, one thread.
+"""Speed and error of WeakLens and of GalSim on the stamps of ../shared/bench, interleaved, one thread.
 
 python benchmarks/weak_lens.py [FOLDER]  # FOLDER holds common.py and the converged w1_ref.npy
 
-Prints two tables and writes build/weak_lens.json.
+Prints a table and writes build/weak_lens.json.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import galsim
 import numpy as np
 
 from catalogs import Band, Survey
-from simulators import Moffat, WeakLens, add_noise
+from simulators import Moffat, WeakLens
 
 ROOT = Path(__file__).resolve().parents[1]
 BENCH = ROOT.parent / "shared" / "bench"
@@ -110,30 +110,8 @@ def stamps(folder: Path) -> list[dict]:
     return rows
 
 
-def noise() -> list[dict]:
-    """Photon and read noise on 64 stamps of 512 x 512, bright and with few photons, in pixels per second."""
-    rows = []
-    for level in (SKY, 0.01):
-        band = Band("r", FWHM, background_sigma=(level + READ**2) ** 0.5, electrons_per_unit=1.0, sky=level)
-        expected = np.zeros((64, 1, 512, 512), np.float32)
-        frame = galsim.ImageF(4096, 4096)
-        added = galsim.CCDNoise(galsim.BaseDeviate(3), sky_level=level, gain=1.0, read_noise=READ)
-        jobs = {
-            "galsim": lambda frame=frame, added=added: frame.copy().addNoise(added),
-            "ours": lambda band=band, expected=expected: add_noise(expected, [band], 1, np.arange(64)),
-        }
-        rates = {job: [] for job in jobs}
-        jobs["ours"]()
-        for _ in range(ROUNDS):
-            for job, function in jobs.items():
-                rates[job].append(rate(function, 4096**2))
-        ratio = float(np.median(np.divide(rates["ours"], rates["galsim"])))
-        rows.append({"sky": level, **{job: float(np.median(values)) for job, values in rates.items()}, "ratio": ratio})
-    return rows
-
-
 def main(folder: Path) -> None:
-    result = {"noise": noise()}
+    result = {}
     if folder.is_dir():
         result["stamps"] = stamps(folder)
     else:
@@ -144,10 +122,6 @@ def main(folder: Path) -> None:
         errors = " | ".join(f"{row[key]:.1e}" if key in row else "as above" for key in ("error_median", "error_worst"))
         rates = f"{row['stamps_per_s']:.0f} | {row['ratio']:.2f} | {row['ratio_continuous']:.1f}"
         print(f"| {row['code']} | {rates} | {errors} |")
-    print("\n| Poisson + read noise, 4096 x 4096, sky [electron] | GalSim CCDNoise [Mpixel/s] | ours | ratio |")
-    print("|---|---|---|---|")
-    for row in result["noise"]:
-        print(f"| {row['sky']:g} | {row['galsim'] / 1e6:.1f} | {row['ours'] / 1e6:.1f} | {row['ratio']:.2f} |")
     (ROOT / "build").mkdir(exist_ok=True)
     (ROOT / "build" / "weak_lens.json").write_text(json.dumps(result, indent=2) + "\n")
 

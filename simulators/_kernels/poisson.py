@@ -262,7 +262,7 @@ def poisson_row(rates, first, keys, sample, out):
         least, most = min(least, bits[i]), max(most, bits[i])
     words = np.empty((rates.size + 3) // 4, np.uint64)
     fill_words(keys, sample, _COARSE, first // 4, words)
-    coarse = words.view(np.uint16)
+    coarse = words.view(np.uint16)[: rates.size]
     if least <= _BITS_16:
         search(quick_rates, np.float64(np.int32(min(most, _BITS_16)).view(np.float32)), coarse, out)
     if most >= _BITS_16:

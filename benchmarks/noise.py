@@ -108,7 +108,9 @@ def main() -> None:
         times = f"{one['galsim']:.1f} | {one['ours']:.2f} | {one['ratio']:.1f} | {one['two']:.2f} | {one['gain']:.2f}"
         print(f"| {one['image']} | {one['sky']:g} | {times} |")
     rows.append(correlated())
-    print(f"| {rows[-1]['image']} | | {rows[-1]['galsim']:.1f} | {rows[-1]['ours']:.2f} | {rows[-1]['ratio']:.1f} | | |")
+    print(
+        f"| {rows[-1]['image']} | | {rows[-1]['galsim']:.1f} | {rows[-1]['ours']:.2f} | {rows[-1]['ratio']:.1f} | | |"
+    )
     (ROOT / "build").mkdir(exist_ok=True)
     (ROOT / "build" / "noise.json").write_text(json.dumps(rows, indent=2) + "\n")
 

@@ -7,15 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy import special, stats
 from scipy.signal import correlate2d
 
 from catalogs.schema import Band
 from simulators import noise, streams
 from simulators._kernels._jit import JIT_ENABLED, numba, set_threads
-from simulators._kernels.noise import HALO, REST, white_rows
+from simulators._kernels.noise import HALO
 from simulators._kernels.philox import fill_words
-from simulators._kernels.variates import FAR
 
 needs_compiled = pytest.mark.skipif(
     not JIT_ENABLED, reason="many pixels need compiled kernels (NUMBA_DISABLE_JIT is set)"
@@ -172,49 +170,6 @@ def test_background_is_the_filtered_stream_of_its_band():
     for row, sample in enumerate(ids):
         filtered = correlate2d(white_field(4, sample, "noise.background.z", ny, nx, reach), weights, mode="valid")
         assert np.allclose(image[row, 0], expected[row, 0] + filtered, atol=3e-5)
-
-
-@needs_compiled
-@pytest.mark.parametrize("reach", [0, 3])
-def test_far_normals_read_the_bits_below(reach):
-    """One pair in 65536 is longer than 4.7, its length then of 64 bits: found by the tops of the raw words."""
-    white = np.empty((100, 4096), np.float32)
-    keys, sample, left = streams.round_keys(2, "far"), np.uint64(1), (HALO - reach) // 8 * 8
-    white_rows(keys, sample, HALO - reach, left, white)
-    found = 0
-    for row, line in enumerate(white):
-        words, rest = np.empty(2048, np.uint64), np.empty(2048, np.uint64)
-        fill_words(keys, sample, np.uint64(HALO - reach + row), left // 2, words)
-        for i in np.nonzero(words >> np.uint64(32) < FAR)[0]:
-            element = np.uint64(REST + HALO - reach + row)
-            fill_words(keys, sample, element, left // 4, rest)
-            low = rest[:1024].view("<u4")[i]
-            u = (int(words[i] >> np.uint64(32)) * 2**32 + int(low) + 0.5) / 2**64
-            length = math.hypot(line[2 * i], line[2 * i + 1])
-            assert length == pytest.approx(math.sqrt(-2 * math.log(u)), rel=1e-6)
-            found += 1
-    assert found
-
-
-@needs_compiled
-def test_white_noise_is_normal_in_the_tails_too():
-    """10^7 draws: 400 bins of equal probability, four moments, counts beyond 1 to 5 sigma, neighbours independent."""
-    white = np.empty((2500, 4000), np.float32)
-    white_rows(streams.round_keys(4, "white"), np.uint64(9), HALO, HALO, white)
-    flat, total = white.ravel().astype(np.float64), white.size
-    edges = special.ndtri(np.linspace(0, 1, 401)[1:-1])
-    observed = np.bincount(np.searchsorted(edges, flat), minlength=400)
-    assert stats.chisquare(observed).pvalue > 1e-3
-    moments = np.array([(flat**n).mean() for n in (1, 2, 3, 4)])
-    assert np.all(np.abs(moments - [0, 1, 0, 3]) < 4 * np.sqrt(np.array([1, 2, 15, 96]) / total))
-    for sigma in (1, 2, 3, 4, 5):
-        expected = special.ndtr(-sigma) * total
-        for beyond in ((flat > sigma).sum(), (flat < -sigma).sum()):
-            assert abs(beyond - expected) < 4 * math.sqrt(expected) + 1
-    for first, second in ((flat[::2], flat[1::2]), (flat[1:], flat[:-1]), (white[1:].ravel(), white[:-1].ravel())):
-        for power in (1, 2):
-            correlation = np.corrcoef(first**power, second**power)[0, 1]
-            assert abs(correlation) < 4 / math.sqrt(first.size)
 
 
 def test_the_white_field_belongs_to_the_pixels():

@@ -193,6 +193,9 @@ class Population:
         Flux label -> its colours by redshift, in place of `colours`.
     cosmology : mapping
         ``H0`` [km / (Mpc s)] and ``Om0`` of the flat LambdaCDM of the relations.
+    repeats : mapping of str to Prior
+        What the names of labels begin with that an object has several of -> the prior of their number, which is
+        rounded. Each is drawn anew; beyond the number drawn fluxes and Einstein radii are zero.
     """
 
     name: str
@@ -204,6 +207,7 @@ class Population:
     relations: tuple[Relation, ...] = ()
     tracks: Mapping[str, ColourTrack] = field(default_factory=dict)
     cosmology: Mapping[str, float] = field(default_factory=dict)
+    repeats: Mapping[str, Prior] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         labels = self.labels
@@ -219,6 +223,10 @@ class Population:
         for pair, prior in self.pairs.items():
             if prior.support[0] < 0:
                 raise ValueError(f"population {self.name!r}: the length of ({', '.join(pair)}) can be negative")
+        for name, prior in self.repeats.items():
+            within(f"number of {name} in population {self.name!r}", prior.support, 0.0, 1000.0)
+            if not any(label.startswith(f"{name}_") for label in labels):
+                raise ValueError(f"population {self.name!r} repeats {name}, but has no label {name}_...")
         self._check_relations()
 
     def _check_relations(self) -> None:

@@ -156,10 +156,10 @@ def _float(where: str, value: object) -> float:
 
 def read_population(name: str, document: Mapping[str, Any]) -> Population:
     """The population of a TOML document (tables ``priors``, ``pairs``, ``relations``, ``ties``, ``colours``,
-    ``cosmology``).
+    ``cosmology``, ``repeats``).
     """
     for key in document:
-        one_of("table", key, ("title", "priors", "pairs", "relations", "ties", "colours", "cosmology"))
+        one_of("table", key, ("title", "priors", "pairs", "relations", "ties", "colours", "cosmology", "repeats"))
     sources: dict[str, str] = {}
     priors = {label: _prior(label, entry, sources) for label, entry in document.get("priors", {}).items()}
     pairs = {}
@@ -181,7 +181,11 @@ def read_population(name: str, document: Mapping[str, Any]) -> Population:
                 band: _float(f"colours.{label}: {band}", item) for band, item in table.items() if band not in _SOURCE
             }
     ties = dict(document.get("ties", {}))
-    return Population(name, priors, pairs, ties, colours, sources, relations, tracks, _cosmology(document, sources))
+    cosmology = _cosmology(document, sources)
+    repeats = {
+        label: _prior(f"repeats.{label}", entry, sources) for label, entry in document.get("repeats", {}).items()
+    }
+    return Population(name, priors, pairs, ties, colours, sources, relations, tracks, cosmology, repeats)
 
 
 def _prior(label: str, entry: object, sources: dict[str, str]) -> Prior:

@@ -38,6 +38,13 @@ _KINDS = {
     ),
     "luminosity": _Kind(1, (2,), ("c0", "c1"), _SERIES),
     "size": _Kind(1, (2,), ("c0", "c1"), {**_SERIES, "evolution": 0.0, "pivot": 1.0}),
+    "lensed_quasars": _Kind(
+        2,
+        (0,),
+        ("bright", "faint", "low", "high", "star", "zeta", "xi", "peak", "bright_slope", "late_slope", "faint_slope"),
+        {"late": 3.0, "spectrum": -0.5},
+    ),
+    "nfw_halo": _Kind(2, (3,), ("c0", "c1"), {"scatter": 0.0, "evolution": 0.0, "pivot": 1.0}),
     "axis_ratio": _Kind(2, (0, 1), ("intercept", "lowest"), {"slope": 0.0}),
 }
 RELATIONS = tuple(_KINDS)
@@ -60,6 +67,13 @@ class Relation:
           of the density 10^(counts m), redshifts of the density z^index exp(-(z / z0)^power) from `low` to `high` with
           z0 = intercept + slope m, both times the optical depth, which grows as the cube of the comoving distance
           (Turner, Ostriker & Gott 1984, ApJ 284, 1);
+        - ``lensed_quasars`` gives the same of quasars, whose luminosity function falls by the slopes `bright_slope`
+          (beyond redshift `late`: `late_slope`) and `faint_slope` on either side of the absolute magnitude
+          M* = star - 2.5 log10 (exp(zeta z) (1 + exp(xi peak)) / (exp(xi z / 2) + exp(xi peak / 2))^2), for spectra
+          f_nu prop. to nu^spectrum (Oguri & Marshall 2010, MNRAS 405, 2579, section 3), by comoving volume and optical
+          depth;
+        - ``nfw_halo`` of (mass [solMass], lens redshift, source redshift): scale radius and deflection at it of an NFW
+          halo of the concentration c0 (mass / pivot)^c1 (1 + z)^evolution with a Gaussian `scatter` [dex];
         - ``luminosity`` of (velocity dispersion or the like, redshift): the magnitude M that solves
           log10 x = c0 + c1 M + c2 M^2, the brighter one, with a Gaussian `scatter` [mag], seen from the redshift;
         - ``size`` of (x, redshift): half-light radius of log10 (r / kpc) = c0 + c1 t + c2 t^2 +

@@ -14,6 +14,7 @@ LEVELS = 8  # a cell is split at most so often,
 SPLIT = 4  # into so many along each side
 BENT = 0.05  # cells are split where the lens equation departs from a linear one by this part of their side
 NEWTON_STEPS, HALVINGS = 60, 12
+DONE = 1e-13  # arcsec, times what the ray is bent by: what rounding leaves
 SAME = 1e-7  # arcsec: nearer to each other, two images are one
 CORNERS = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0], [0.5, 0.5]]).T
 
@@ -75,24 +76,29 @@ def _newton(lens: Deflector, start: Array, source: Array, reach: float) -> Array
     def miss(points: Array) -> Array:
         return np.stack(lens.source(*points))[:, 0] - source[:, None]
 
-    points, at = start, miss(start)
+    points, at = start.copy(), miss(start)
+    going = np.arange(start.shape[1])  # the others are done, or lead no closer
     for _ in range(NEWTON_STEPS):
-        jacobian = lens.jacobian(*points)[0]
+        going = going[np.hypot(*at[:, going]) > DONE * (1.0 + np.hypot(*(points[:, going] - source[:, None])))]
+        if not going.size:
+            break
+        jacobian = lens.jacobian(*points[:, going])[0]
         determinant = np.linalg.det(jacobian)
         determinant = np.where(np.abs(determinant) < 1e-14, 1e-14, determinant)
-        move = -np.stack([_cross(at, jacobian[:, :, 1].T), _cross(jacobian[:, :, 0].T, at)]) / determinant
+        to = at[:, going]
+        move = -np.stack([_cross(to, jacobian[:, :, 1].T), _cross(jacobian[:, :, 0].T, to)]) / determinant
         move *= np.minimum(1.0, reach / np.maximum(np.hypot(*move), 1e-300))
-        going = np.ones(points.shape[1], dtype=bool)
+        left = np.arange(going.size)
         for _ in range(HALVINGS):
-            there = miss(points + move)
-            better = going & (np.hypot(*there) < np.hypot(*at))
-            points, at = np.where(better, points + move, points), np.where(better, there, at)
-            going &= ~better
-            move = 0.5 * move
-            if not going.any():
+            there = points[:, going[left]] + move[:, left]
+            off = miss(there)
+            better = np.hypot(*off) < np.hypot(*to[:, left])
+            points[:, going[left[better]]], at[:, going[left[better]]] = there[:, better], off[:, better]
+            left = left[~better]
+            move *= 0.5
+            if not left.size:
                 break
-        if going.all():
-            break
+        going = np.delete(going, left)
     deflection = np.hypot(*(points - source[:, None]))
     return points[:, np.hypot(*at) < 1e-12 * (1.0 + deflection)]
 

@@ -56,7 +56,8 @@ def _differences(
     for component in numbers:
         move = np.zeros_like(value)
         at = (slice(None), component) if component is not None else slice(None)
-        move[at] = np.maximum(-step * np.abs(value[at]), 1e-9) if step < 0 else np.full_like(value[at], step)
+        size = np.abs(value[at])
+        move[at] = np.where(size > 0.0, -step * size, -step) if step < 0 else np.full_like(size, step)
         label = LABELS[name]
         ends = [np.clip(end, label.low, label.high) for end in (value + move, value - move)]
         up, down = (expected({**values, name: end}, name) for end in ends)

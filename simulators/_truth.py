@@ -38,8 +38,9 @@ def drawn_labels(
     """Labels of samples `ids` by the layout's own populations and `population` over them; what these leave out of the
     discrete labels, with equal chances.
     """
-    extras = (*layout.extras, *layout.discrete)
-    drawn = draw_labels(layout.population, population, survey, layout.continuous, seed, ids, tag, extras)
+    names = tuple(name for name in layout.given if name not in layout.discrete)
+    extras = (*layout.extras, *layout.defaults, *layout.discrete)
+    drawn = draw_labels(layout.population, population, survey, names, seed, ids, tag, extras)
     for name, count in layout.discrete.items():
         if name not in drawn:
             drawn[name] = np.floor(uniform(seed, ids, f"label.{name}{tag}") * count)
@@ -56,7 +57,8 @@ def checked_labels(
     ValueError
         For a missing or unknown label, or a value or shape out of range.
     """
-    names = layout.labels + tuple(name for name in layout.extras if name in truth)
+    optional = (*layout.extras, *layout.defaults, *layout.derived)
+    names = (*layout.given, *(name for name in optional if name in truth))
     names += (NEIGHBOUR_LABELS if NEIGHBOUR_LABELS[0] in truth else ()) + psf_labels(psf)
     given = labels_of(truth, names, label_shapes(layout, survey), owner)
     labels = check_labels(dict(given), names, owner)
@@ -64,4 +66,7 @@ def checked_labels(
         values = within(f"{owner} label {name}", labels[name], 0, count - 1)
         if (values % 1 != 0).any():
             raise ValueError(f"{owner} label {name} = {values[values % 1 != 0][0]:g} is not a whole number")
-    return check_psfs(psf, labels, owner)
+    for name, other in layout.defaults.items():
+        if name not in labels:
+            labels[name] = labels[other][:, 0] if other in layout.dimensions else labels[other]
+    return check_psfs(psf, {name: labels[name] for name in (*layout.labels, *labels)}, owner)

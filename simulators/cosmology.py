@@ -82,10 +82,19 @@ def nfw_angles(
     c = within("concentration", concentration, 0.1, 1e3)
     sigma = critical_density(z_lens, z_source, cosmology)
     density = float(cosmology.critical_density(z_lens).to_value("solMass / Mpc3"))
-    r_s = (3.0 * m / (4.0 * math.pi * 200.0 * density)) ** (1.0 / 3.0) / c  # Mpc
-    rho_s = m / (4.0 * math.pi * r_s**3 * (np.log1p(c) - c / (1.0 + c)))
-    angle = r_s / (angular_distance(cosmology, 0.0, z_lens) * ARCSEC)
-    return angle, 4.0 * rho_s * r_s / sigma * angle * (1.0 - math.log(2.0))
+    return halo_angles(m, c, sigma, density, angular_distance(cosmology, 0.0, z_lens))
+
+
+def halo_angles(
+    mass: Array, concentration: Array, sigma: ArrayLike, density: ArrayLike, distance: ArrayLike
+) -> tuple[Array, Array]:
+    """What `nfw_angles` gives, for the critical surface density [solMass / Mpc^2], critical density [solMass / Mpc^3]
+    and distance [Mpc] of each halo.
+    """
+    r_s = (3.0 * mass / (4.0 * math.pi * 200.0 * np.asarray(density))) ** (1.0 / 3.0) / concentration  # Mpc
+    rho_s = mass / (4.0 * math.pi * r_s**3 * (np.log1p(concentration) - concentration / (1.0 + concentration)))
+    angle = r_s / (np.asarray(distance) * ARCSEC)
+    return angle, 4.0 * rho_s * r_s / np.asarray(sigma) * angle * (1.0 - math.log(2.0))
 
 
 def concentration(mass: ArrayLike, redshift: float, cosmology: Any) -> Array:

@@ -59,10 +59,54 @@ _LENSING = {
     "shear_g1": Label("", "external shear along x", -0.5, 0.5),
     "shear_g2": Label("", "external shear along the diagonal", -0.5, 0.5),
 }
+_ELLIPSE = {
+    "e1": Label("", "ellipticity of the mass along x", -0.9, 0.9),
+    "e2": Label("", "ellipticity of the mass along the diagonal", -0.9, 0.9),
+    "x": Label("arcsec", "centre in x", -1e3, 1e3),
+    "y": Label("arcsec", "centre in y", -1e3, 1e3),
+}
+_CLUMP = {
+    "r_s": Label("arcsec", "scale radius", 1e-5, 1e4),
+    "alpha_s": Label("arcsec", "deflection at the scale radius", 0.0, 1e3),
+}
+_REDSHIFT = Label("", "redshift", 0.0, 20.0)
+_MASSES = {
+    "halo": ("halo", {**_CLUMP, **_ELLIPSE}),
+    "point": ("point mass", {"theta_E": _LENSING["theta_E"], "x": _ELLIPSE["x"], "y": _ELLIPSE["y"]}),
+    "sheet": ("convergence sheet", {"kappa": _LENSING["kappa"]}),
+    **{
+        f"multipole{m}": (
+            f"multipole m = {m}",
+            {"a": Label("arcsec", "strength", -10.0, 10.0), "phi": Label("rad", "position angle", -6.3, 6.3)},
+        )
+        for m in (3, 4)
+    },
+    "subhalo": (
+        "subhalo",
+        {
+            **_CLUMP,
+            "tau": Label("", "truncation radius in scale radii", 1e-2, 1e3),
+            "x": _ELLIPSE["x"],
+            "y": _ELLIPSE["y"],
+        },
+    ),
+    "member": ("galaxy of the group", {"theta_E": _LENSING["theta_E"], **_PER_LIGHT, **_ELLIPSE}),
+    "los": ("line of sight", {"theta_E": _LENSING["theta_E"], **_ELLIPSE, "z": _REDSHIFT}),
+    "quasar": ("quasar", {name: _PER_LIGHT[name] for name in ("flux", "x", "y")}),
+}
+_IMAGES = {
+    "image_x": Label("arcsec", "image of the quasar: x from the stamp's centre", -1e3, 1e3),
+    "image_y": Label("arcsec", "image of the quasar: y from the stamp's centre", -1e3, 1e3),
+    "image_magnification": Label("", "its magnification, negative where parity flips, 0 = no image", -1e12, 1e12),
+    "image_type": Label("", "its arrival time is a 1 = minimum, 2 = saddle point, 3 = maximum; 0 = no image", 0.0, 3.0),
+    "image_delay": Label("d", "its arrival after the first image", 0.0, 1e6),
+}
 _COSMIC = {
     "z_lens": Label("", "redshift of the lens", 0.0, 20.0),
     "z_source": Label("", "redshift of the source", 0.0, 20.0),
     "sigma_v": Label("km / s", "velocity dispersion of the lens", 0.0, 3000.0),
+    "member_sigma_v": Label("km / s", "velocity dispersion of a galaxy of the group", 0.0, 3000.0),
+    "halo_mass": Label("solMass", "mass of the halo within 200 times the critical density", 0.0, 1e17),
 }
 LABELS: dict[str, Label] = {
     **_PER_LIGHT,
@@ -74,6 +118,12 @@ LABELS: dict[str, Label] = {
         for owner, title in (("light", "lens light"), ("source", "source"), ("neighbour", "neighbour"))
         for name, label in (_PER_LIGHT | (_MORE_LIGHT if owner != "neighbour" else {})).items()
     },
+    **{
+        f"{owner}_{name}": Label(label.unit, f"{title}: {label.long_name}", label.low, label.high)
+        for owner, (title, names) in _MASSES.items()
+        for name, label in names.items()
+    },
+    **_IMAGES,
     "psf_index": Label("", "entry of the PSF library", 0.0, 1e9),
 }
 

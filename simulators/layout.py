@@ -31,12 +31,16 @@ class Layout:
         What lies under all other populations; labels that it gives and these samples do not have are left out.
     extras : tuple of str
         Labels that a population may give and no image needs.
+    derived : tuple of str
+        Labels that follow from the others, and are kept in the truth.
+    defaults : mapping of str to str
+        Label -> the label whose (first) value it has where it is not given.
     dimensions : mapping of str to str
         Label -> the dimension that it may have between sample and band.
     splits : mapping of str to str
         Part -> the dimension along which it consists of several components.
-    arcs : str
-        What the names of lensed components begin with; ``""`` for none.
+    arcs : tuple of str
+        What the names of lensed components begin with; none without lenses.
     discrete : mapping of str to int
         Labels that choose and so have no tangent, and how many values 0, 1, ... each has; drawn with equal chances
         where no population gives them.
@@ -49,15 +53,27 @@ class Layout:
     steps: Mapping[str, float]
     population: PopulationLike
     extras: tuple[str, ...] = ()
+    derived: tuple[str, ...] = ()
+    defaults: Mapping[str, str] = field(default_factory=dict)
     dimensions: Mapping[str, str] = field(default_factory=dict)
     splits: Mapping[str, str] = field(default_factory=dict)
-    arcs: str = ""
+    arcs: tuple[str, ...] = ()
     discrete: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """The labels that must be given."""
+        return tuple(name for name in self.labels if name not in self.defaults)
 
     @property
     def continuous(self) -> tuple[str, ...]:
         """Labels that have a tangent."""
         return tuple(name for name in self.labels if name not in self.discrete)
+
+    @property
+    def moved(self) -> tuple[str, ...]:
+        """Those that `tangent` moves unless told otherwise: all but labels of subhaloes, which may be thousands."""
+        return tuple(name for name in self.continuous if self.dimensions.get(name) != "subhalo")
 
     def step(self, name: str, pixel_scale: float) -> float:
         """Half the difference by which `tangent` moves a label; a fraction of its value where negative."""

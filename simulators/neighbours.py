@@ -67,20 +67,30 @@ def draw_neighbours(
 
 
 def each_neighbour(
-    labels: dict[str, Array], grid: PixelGrid, psfs: tuple[PSF, ...], accuracy: str
+    labels: dict[str, Array], grid: PixelGrid, psfs: tuple[PSF, ...], accuracy: str, owner: str = "neighbour"
 ) -> Iterator[tuple[int, NDArray[np.int64], Array]]:
-    """(number k, samples that have a k-th neighbour, its image in each of them (samples, B, size, size))."""
-    for k in range(labels["neighbour_flux"].shape[1]):
-        flux = labels["neighbour_flux"][:, k]
+    """(number k, samples that have a k-th neighbour, its image in each of them (samples, B, size, size)).
+
+    Another `owner` stands for other galaxies, several to a sample, whose labels begin with its name.
+    """
+    for k in range(labels[f"{owner}_flux"].shape[1]):
+        flux = labels[f"{owner}_flux"][:, k]
         there = np.flatnonzero(flux.any(axis=1))
         if there.size:
-            shape = {name: labels[f"neighbour_{name}"][there, k] for name in _SHAPE[1:]}
+            shape = {name: labels[f"{owner}_{name}"][there, k] for name in _SHAPE[1:]}
             image = np.zeros((there.size, len(psfs), grid.size, grid.size))
             draw_sersic(Sersic(flux=flux[there].mean(axis=1), **shape), flux[there], grid, psfs, accuracy, image)
             yield k, there, image
 
 
-def add_neighbours(labels: dict[str, Array], grid: PixelGrid, psfs: tuple[PSF, ...], accuracy: str, out: Array) -> None:
-    """Add the light of all neighbours to `out` (S, B, size, size)."""
-    for _, there, image in each_neighbour(labels, grid, psfs, accuracy):
+def add_neighbours(
+    labels: dict[str, Array],
+    grid: PixelGrid,
+    psfs: tuple[PSF, ...],
+    accuracy: str,
+    out: Array,
+    owner: str = "neighbour",
+) -> None:
+    """Add the light of all neighbours, or of `owner`, to `out` (S, B, size, size)."""
+    for _, there, image in each_neighbour(labels, grid, psfs, accuracy, owner):
         out[there] += image

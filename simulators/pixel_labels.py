@@ -67,7 +67,7 @@ def pixel_labels(
     labels: dict[str, Array],
     bands: Sequence[Band],
     drawing: tuple[PixelGrid, tuple[PSF, ...], str],
-    arcs: str,
+    arcs: tuple[str, ...],
 ) -> dict[str, NDArray[Any]]:
     """The planes that ``labels="pixel"`` adds to any simulator's samples.
 
@@ -79,8 +79,8 @@ def pixel_labels(
         Checked labels.
     bands : sequence of Band
     drawing : PixelGrid, PSFs, accuracy
-    arcs : str
-        What the names of lensed components begin with; ``""`` for none.
+    arcs : tuple of str
+        What the names of lensed components begin with.
 
     Returns
     -------

@@ -160,8 +160,38 @@ def draw_labels(
             priors.append((source, mine))
         else:
             drawn |= {name: value for name, value in given.items() if name in mine}
-    drawn = _draw_priors(priors, drawn, survey, seed, ids, tag)
-    return {name: drawn[name] for name in (*names, *extras) if name in drawn}
+    drawn = _draw_repeated(priors, drawn, survey, seed, ids, tag)
+    return {name: drawn[name] for name in known if name in drawn}
+
+
+def _draw_repeated(
+    sources: list[tuple[catalogs.Population, set[str]]],
+    drawn: dict[str, Array],
+    survey: catalogs.Survey,
+    seed: int,
+    ids: NDArray[np.int64],
+    tag: str,
+) -> dict[str, Array]:
+    """What `_draw_priors` gives, and labels (S, K[, band]) that a population repeats, each draw by itself."""
+    repeats = {name: prior for source, _ in sources for name, prior in source.repeats.items()}
+    own: dict[str, set[str]] = {name: set() for name in repeats}
+    for source, mine in sources:
+        for name in source.repeats:
+            own[name] |= {label for label in mine if label.startswith(f"{name}_")}
+    several = set().union(*own.values())
+    drawn = _draw_priors([(source, mine - several) for source, mine in sources], drawn, survey, seed, ids, tag)
+    for name, prior in repeats.items():
+        count = np.round(prior.quantile(streams.uniform(seed, ids, f"repeats.{name}{tag}")))
+        numbers = range(max(1, round(prior.support[1])))
+        priors = [(source, mine & own[name]) for source, mine in sources]
+        each = [_draw_priors(priors, dict(drawn), survey, seed, ids, f".{name}{k}{tag}") for k in numbers]
+        for label in own[name]:
+            values = np.stack([one[label] for one in each], axis=1)
+            if label.endswith(("flux", "theta_E")):
+                there = np.arange(len(each)) < count[:, None]
+                values = values * there.reshape(*there.shape, *(1,) * (values.ndim - 2))
+            drawn[label] = values
+    return drawn
 
 
 def _draw_priors(

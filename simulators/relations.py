@@ -15,12 +15,13 @@ from catalogs import Population
 from catalogs.checks import within
 from catalogs.relations import Relation
 from simulators import streams
-from simulators.cosmology import ARCSEC
+from simulators.cosmology import ARCSEC, halo_angles
 
 __all__ = ["Distances", "relate"]
 
 Array = NDArray[np.float64]
 LIGHT_SPEED = 299792.458  # km / s
+GRAVITY = 4.300917e-9  # Mpc km^2 / (s^2 solMass), CODATA 2018 and the IAU's nominal solar mass
 MAX_REDSHIFT = 20.0
 NODES = 4096
 MAGNITUDES, REDSHIFTS = 131, 2048
@@ -123,19 +124,37 @@ def _lens_redshift(draw: _Draw) -> tuple[Array, ...]:
     return (draw.distances.redshift(share * draw.distances.comoving(draw.inputs[0])),)
 
 
+def _galaxy_counts(distances: Distances, p: Mapping[str, float], m: Array, z: Array) -> tuple[Array, Array]:
+    """Galaxies by magnitude (M,), and by redshift at each (M, Z)."""
+    z0 = within("lensed_sources: z0", p["intercept"] + p["slope"] * m, 1e-3, MAX_REDSHIFT)[:, None]
+    shape = (p["index"] + 1.0) / p["power"]
+    normal = z0 ** (p["index"] + 1.0) * math.gamma(shape) / p["power"]  # without lensing, over all redshifts
+    return 10.0 ** (p["counts"] * (m - m[-1])), z ** p["index"] * np.exp(-((z / z0) ** p["power"])) / normal
+
+
+def _quasar_counts(distances: Distances, p: Mapping[str, float], m: Array, z: Array) -> tuple[Array, Array]:
+    """One (M,), and quasars by magnitude and redshift (M, Z): a double power law times the comoving volume."""
+    evolution = p["zeta"] * z + np.log1p(np.exp(p["xi"] * p["peak"]))
+    evolution -= 2.0 * np.log(np.exp(0.5 * p["xi"] * z) + np.exp(0.5 * p["xi"] * p["peak"]))
+    star = p["star"] - 2.5 * evolution / math.log(10.0)
+    correction = -2.5 * (1.0 + p["spectrum"]) * np.log10(1.0 + z)
+    t = 0.4 * (m[:, None] - distances.modulus(z) - correction - star)  # below 0 for the bright ones
+    steep = np.where(z < p["late"], p["bright_slope"], p["late_slope"])
+    density = 1.0 / (10.0 ** (t * (1.0 + steep)) + 10.0 ** (t * (1.0 + p["faint_slope"])))
+    expansion = np.sqrt(distances.Om0 * (1.0 + z) ** 3 + 1.0 - distances.Om0)
+    return np.ones_like(m), density * distances.comoving(z) ** 2 / expansion
+
+
 @lru_cache(maxsize=8)
 def _source_tables(
-    distances: Distances, parameters: tuple[tuple[str, float], ...]
+    kind: str, distances: Distances, parameters: tuple[tuple[str, float], ...]
 ) -> tuple[Array, Array, Array, Array]:
     """Magnitudes (M,) and their cumulative (M,); redshifts (Z,) and their cumulative at each magnitude (M, Z)."""
     p = dict(parameters)
     m, z = np.linspace(p["bright"], p["faint"], MAGNITUDES), np.linspace(p["low"], p["high"], REDSHIFTS)
-    z0 = within("lensed_sources: z0", p["intercept"] + p["slope"] * m, 1e-3, MAX_REDSHIFT)[:, None]
-    shape = (p["index"] + 1.0) / p["power"]
-    normal = z0 ** (p["index"] + 1.0) * math.gamma(shape) / p["power"]  # without lensing, over all redshifts
-    density = z ** p["index"] * np.exp(-((z / z0) ** p["power"])) / normal * distances.comoving(z) ** 3
-    by_redshift = _cumulative(density)
-    by_magnitude = _cumulative(10.0 ** (p["counts"] * (m - m[-1])) * by_redshift[:, -1])
+    counts, density = {"lensed_sources": _galaxy_counts, "lensed_quasars": _quasar_counts}[kind](distances, p, m, z)
+    by_redshift = _cumulative(density * distances.comoving(z) ** 3)
+    by_magnitude = _cumulative(counts * by_redshift[:, -1])
     return m, by_magnitude / by_magnitude[-1], z, by_redshift / by_redshift[:, -1:]
 
 
@@ -147,7 +166,9 @@ def _cumulative(density: Array) -> Array:
 
 def _lensed_sources(draw: _Draw) -> tuple[Array, ...]:
     """Magnitudes by their marginal density, then redshifts: straight lines between the quantiles of two magnitudes."""
-    m, by_magnitude, z, by_redshift = _source_tables(draw.distances, tuple(sorted(draw.relation.parameters.items())))
+    relation = draw.relation
+    tables = _source_tables(relation.kind, draw.distances, tuple(sorted(relation.parameters.items())))
+    m, by_magnitude, z, by_redshift = tables
     uniforms = draw.uniforms((2,))
     place = np.interp(uniforms[:, 0], by_magnitude, np.arange(MAGNITUDES))
     below = np.minimum(place.astype(np.int64), MAGNITUDES - 2)
@@ -189,10 +210,23 @@ def _axis_ratio(draw: _Draw) -> tuple[Array, ...]:
     return modulus * np.cos(angle), modulus * np.sin(angle)
 
 
+def _nfw_halo(draw: _Draw) -> tuple[Array, ...]:
+    """(Navarro, Frenk & White 1997); mass and concentration within 200 times the critical density."""
+    mass, near, far = draw.inputs
+    to, behind = draw.distances.comoving(near), draw.distances.comoving(far)
+    sigma = LIGHT_SPEED**2 / (4.0 * math.pi * GRAVITY) * behind * (1.0 + near) / (to * (behind - to))
+    hubble2 = draw.distances.H0**2 * (draw.distances.Om0 * (1.0 + near) ** 3 + 1.0 - draw.distances.Om0)
+    ratio = np.log10(draw["c0"]) + draw["c1"] * np.log10(mass / draw["pivot"]) + draw.scatter()
+    concentration = 10.0**ratio * (1.0 + near) ** draw["evolution"]
+    return halo_angles(mass, concentration, sigma, 3.0 * hubble2 / (8.0 * math.pi * GRAVITY), to / (1.0 + near))
+
+
 _RELATIONS = {
     "einstein_radius": _einstein_radius,
     "lens_redshift": _lens_redshift,
     "lensed_sources": _lensed_sources,
+    "lensed_quasars": _lensed_sources,
+    "nfw_halo": _nfw_halo,
     "luminosity": _luminosity,
     "size": _size,
     "axis_ratio": _axis_ratio,

@@ -172,7 +172,7 @@ class Simulator(ABC):
         """What draws the `Expected` images of these labels."""
         parts: dict[str, Callable[[], Array]] = {part: partial(self._part, part, labels) for part in self.layout.parts}
         if NEIGHBOUR_LABELS[0] in labels:
-            parts["neighbours"] = partial(self._around, labels)
+            parts["neighbours"] = partial(self._part, "neighbours", labels)
         return drawers_of(parts, self._survey.bands)
 
     def render(self, truth: xr.Dataset | Mapping[str, ArrayLike], labels: str = "truth") -> xr.Dataset:
@@ -202,7 +202,7 @@ class Simulator(ABC):
         """The expected image and the planes of pixel labels."""
         images = component_images(self.layout, labels, self._part)
         if NEIGHBOUR_LABELS[0] in labels:
-            images["neighbours"] = self._around(labels)
+            images["neighbours"] = self._part("neighbours", labels)
         fields = {name: field.astype(np.float32) for name, field in self._fields(labels).items()}
         return {
             "image": self._expected(labels, None, np.float32),
@@ -213,8 +213,8 @@ class Simulator(ABC):
     def observe(self, clean: xr.Dataset, seed: int) -> xr.Dataset:
         """Add noise to an expected image: `image`, `variance`, `mask`, and it itself as `clean`; pixel labels stay."""
         ids = sample_ids_of(clean, clean.sizes["sample"])
-        image, variance = add_noise(clean["image"].values, self._survey.bands, seed, ids, self._survey.noise_mixing)
-        expected = clean["image"].values
+        expected, survey = clean["image"].values, self._survey
+        image, variance = add_noise(expected, survey.bands, seed, ids, survey.noise_mixing)
         mask = np.zeros(image.shape, dtype=np.uint8)
         planes: dict[str, NDArray[Any]] = {"image": image, "variance": variance, "mask": mask, "clean": expected}
         planes |= {name: clean[name].values for name in PIXEL_LABELS if name in clean.variables}
@@ -227,18 +227,23 @@ class Simulator(ABC):
     def tangent(self, truth: xr.Dataset | Mapping[str, ArrayLike], labels: Iterable[str] | None = None) -> xr.DataArray:
         """Derivatives of the expected image by each continuous label, dims (sample, label, band, y, x).
 
-        Central differences of the float64 renderer. A flux label gives one tangent per band, named ``flux_r``; a
-        label with components one per component, named ``source_x_0``.
+        Central differences of the float64 renderer. A flux label gives one tangent per band, named ``flux_r``; one
+        with components one per component, named ``source_x_0``; those of subhaloes only where asked for.
         """
-        names = tuple(labels) if labels is not None else self.layout.continuous
+        names = tuple(labels) if labels is not None else self.layout.moved
         for name in names:
             one_of(f"{type(self).__name__} label with a tangent", name, self.layout.continuous)
-        values = self._checked(truth)
-        columns = tangents(self._expected, values, names, self.layout, self._survey)
+        columns = tangents(self._expected, values := self._checked(truth), names, self.layout, self._survey)
         return tangent_array(columns, sample_ids_of(truth, len(values[self.labels[0]])), self._survey)
 
     def _checked(self, truth: xr.Dataset | Mapping[str, ArrayLike]) -> dict[str, Array]:
-        return checked_labels(truth, self.layout, self.psf, self._survey, type(self).__name__)
+        """Labels as they must be, and what follows from them."""
+        labels = checked_labels(truth, self.layout, self.psf, self._survey, type(self).__name__)
+        return labels | self._derived(labels)
+
+    def _derived(self, labels: dict[str, Array]) -> dict[str, Array]:
+        """The layout's `derived` labels; those that `labels` hold may be out of date."""
+        return {}
 
     def _dataset(
         self,
@@ -269,16 +274,12 @@ class Simulator(ABC):
 
     @each_psf
     def _part(self, part: str, labels: dict[str, Array]) -> Array:
-        """Expected image of one part alone."""
+        """Expected image of one part alone, or of the neighbours."""
         out = self._dark(labels)
-        self._draw(part, labels, out)
-        return out
-
-    @each_psf
-    def _around(self, labels: dict[str, Array]) -> Array:
-        """Expected image of the neighbours alone."""
-        out = self._dark(labels)
-        add_neighbours(labels, *self._drawing, out)
+        if part == "neighbours":
+            add_neighbours(labels, *self._drawing, out)
+        else:
+            self._draw(part, labels, out)
         return out
 
     def _fields(self, labels: dict[str, Array]) -> dict[str, Array]:

@@ -1,18 +1,26 @@
-"""Strong lenses: an elliptical power law with external shear, Sersic lens light and Sersic sources."""
+"""Strong lenses: any sum or stack of deflectors, lens light, Sersic sources, quasars and groups of galaxies."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+import catalogs
+from simulators import _quasars as quasars
 from simulators._psf_choice import each_psf
-from simulators.deflectors import EPL, ExternalShear, Sum
+from simulators._strong_layout import layout_of
+from simulators.deflectors import Deflector, lens_of
+from simulators.deflectors.masses import LINE_OF_SIGHT, masses_of
 from simulators.drawing import draw_sersic
 from simulators.layout import Layout
 from simulators.light import Sersic
+from simulators.neighbours import add_neighbours
+from simulators.population import resolve
 from simulators.raytracing import draw_lensed
 from simulators.selection import Expected
 from simulators.simulator import Simulator
@@ -21,28 +29,6 @@ __all__ = ["StrongLens"]
 
 Array = NDArray[np.float64]
 _SHAPE = ("flux", "radius", "n", "e1", "e2", "x", "y")
-_STEPS = {"flux": -1e-2, "radius": -1e-3, "n": -1e-3, "e1": 1e-3, "e2": 1e-3, "x": 2e-2, "y": 2e-2}
-_MASS = ("theta_E", "gamma", "lens_e1", "lens_e2", "lens_x", "lens_y", "shear_g1", "shear_g2")
-_LIGHT, _SOURCE = (tuple(f"{owner}_{name}" for name in _SHAPE) for owner in ("light", "source"))
-_LAYOUT = Layout(
-    labels=(*_MASS, *_LIGHT, *_SOURCE),
-    flux_labels=("light_flux", "source_flux"),
-    parts={"light": _LIGHT, "sources": (*_MASS, *_SOURCE)},
-    fits=((*_MASS, *_LIGHT, *_SOURCE),),
-    # Wide steps: cells that are refined more or less as labels move make the image a little rough.
-    steps={
-        **dict.fromkeys(("lens_e1", "lens_e2", "shear_g1", "shear_g2", "gamma"), 2e-3),
-        "theta_E": -2e-3,
-        "lens_x": 2e-2,
-        "lens_y": 2e-2,
-        **{f"{owner}_{name}": step for owner in ("light", "source") for name, step in _STEPS.items()},
-    },
-    population="galaxy-galaxy",
-    extras=("z_lens", "z_source", "sigma_v"),
-    dimensions=dict.fromkeys(_SOURCE, "component"),
-    splits={"sources": "component"},
-    arcs="source",
-)
 
 
 def _light(labels: dict[str, Array], owner: str, component: int | None = None) -> Sersic:
@@ -54,32 +40,92 @@ def _light(labels: dict[str, Array], owner: str, component: int | None = None) -
     return Sersic(**at)
 
 
-def _deflectors(labels: dict[str, Array]) -> tuple[EPL, ExternalShear]:
-    lens = EPL(*(labels[name] for name in ("theta_E", "gamma", "lens_e1", "lens_e2", "lens_x", "lens_y")))
-    return lens, ExternalShear(labels["shear_g1"], labels["shear_g2"])
-
-
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class StrongLens(Simulator):
-    """One galaxy-scale strong lens per stamp.
+    """One strong lens per stamp.
 
-    Labels: mass ``theta_E gamma lens_e1 lens_e2 lens_x lens_y``, external shear ``shear_g1 shear_g2``, lens light
-    ``light_*`` and sources ``source_*`` (each flux per band; sources may have a ``component`` dimension). Populations
-    may add ``z_lens``, ``z_source`` and ``sigma_v``, which are kept in the truth.
+    Labels: those of the masses, by default ``theta_E gamma lens_e1 lens_e2 lens_x lens_y`` and external shear
+    ``shear_g1 shear_g2``, lens light ``light_*`` and sources ``source_*`` (each flux per band; sources may have a
+    ``component`` dimension). Populations may add ``z_lens``, ``z_source`` and ``sigma_v``, which are kept in the truth.
+
+    Parameters
+    ----------
+    mass : iterable of str
+        What the lens is made of, names of `simulators.deflectors.MASSES`: ``epl`` or ``sie`` (the main lens), ``nfw``
+        (a halo, labels ``halo_*``), ``point``, ``shear``, ``sheet``, ``multipole3`` and ``multipole4`` (of the main
+        lens), ``subhalos`` (``subhalo_*``), ``members`` (the other galaxies of a group, ``member_*``: isothermal
+        masses with Sersic light of the same centre and shape) and ``line_of_sight`` (isothermal masses at redshifts of
+        their own, ``los_*``; the others are then at ``z_lens``). The last three have a dimension of their own; a
+        `SubhaloPopulation` among the populations draws subhaloes.
+    quasar : bool
+        A point source as well: ``quasar_flux``, and ``quasar_x``, ``quasar_y``, by default those of the (first) source.
+        The truth gains its images, dimension ``lensed_image``: ``image_x``, ``image_y``, ``image_magnification``,
+        ``image_type`` and, with redshifts and cosmology, ``image_delay``. Images farther from the stamp's centre than
+        1.5 times its half side in x or y are left out.
+    cosmology : astropy.cosmology.FLRW, optional
+        By default that of the population.
+
+    The other parameters are those of every simulator.
     """
 
-    @property
+    mass: str | Iterable[str] = ("epl", "shear")
+    quasar: bool = False
+    cosmology: Any = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "mass", masses_of(self.mass))
+        if self.cosmology is not None and not hasattr(self.cosmology, "angular_diameter_distance"):
+            raise ValueError(f"cosmology = {self.cosmology!r} is not one of astropy.cosmology")
+        if LINE_OF_SIGHT in self._masses and self._cosmology is None:
+            raise ValueError("mass: line_of_sight needs a cosmology, or a population that has one")
+
+    @cached_property
     def layout(self) -> Layout:
         """Labels and parts of these samples."""
-        return _LAYOUT
+        return layout_of(self._masses, quasar=self.quasar)
+
+    @property
+    def _masses(self) -> tuple[str, ...]:
+        assert isinstance(self.mass, tuple)
+        return self.mass
+
+    @cached_property
+    def _cosmology(self) -> Any:
+        """The cosmology given, or that of the last population that has one."""
+        if self.cosmology is not None:
+            return self.cosmology
+        layers = (*resolve(self.layout.population), *resolve(self.population))
+        known = [layer.cosmology for layer in layers if isinstance(layer, catalogs.Population) and layer.cosmology]
+        if not known:
+            return None
+        from astropy.cosmology import FlatLambdaCDM
+
+        return FlatLambdaCDM(**known[-1])
+
+    def _lens(self, labels: dict[str, Array]) -> Deflector:
+        return lens_of(self._masses, labels, self._cosmology)
+
+    def _derived(self, labels: dict[str, Array]) -> dict[str, Array]:
+        return self._images(labels) if self.quasar else {}
+
+    def _images(self, labels: dict[str, Array]) -> dict[str, Array]:
+        """The labels of the quasars' images."""
+        lens = self._lens(labels)
+        distance = quasars.delay_distances(lens, labels, self._cosmology)
+        return quasars.image_labels(lens, labels, self.grid, distance)
 
     def _draw(self, part: str, labels: dict[str, Array], out: Array) -> None:
         if part == "light":
             draw_sersic(_light(labels, "light"), labels["light_flux"], *self._drawing, out)
-            return
-        flux = labels["source_flux"]
-        sources = [_light(labels, "source", component) for component in range(flux.shape[1])]
-        draw_lensed(Sum(_deflectors(labels)), sources, flux, *self._drawing, out)
+        elif part == "members":
+            add_neighbours(labels, *self._drawing, out, owner="member")
+        elif part == "quasar":
+            quasars.add_images(self._images(labels), labels["quasar_flux"], *self._drawing, out)
+        else:
+            flux = labels["source_flux"]
+            sources = [_light(labels, "source", component) for component in range(flux.shape[1])]
+            draw_lensed(self._lens(labels), sources, flux, *self._drawing, out)
 
     def _drawers(self, labels: dict[str, Array]) -> dict[str, Callable[[Expected], Array]]:
         return super()._drawers(labels) | {"unlensed": lambda _: self._unlensed(labels)}
@@ -94,8 +140,8 @@ class StrongLens(Simulator):
         return out
 
     def _fields(self, labels: dict[str, Array]) -> dict[str, Array]:
-        lens, shear = _deflectors(labels)
+        lens = self._lens(labels)
         axis = self.grid.axis()
         points = np.meshgrid(axis, axis)
-        (ax, ay), (bx, by) = lens.deflection(*points), shear.deflection(*points)
-        return {"deflection_x": ax + bx, "deflection_y": ay + by, "convergence": lens.convergence(*points)}
+        ax, ay = lens.deflection(*points)
+        return {"deflection_x": ax, "deflection_y": ay, "convergence": lens.convergence(*points)}

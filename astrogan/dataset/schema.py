@@ -1,9 +1,9 @@
 """The one form that samples take between simulators, stores, models, validation and exporters.
 
-An `xarray.Dataset` with dims ``sample, band, y, x`` (and ``component``, ``neighbour``, ``part``, ``psf_y, psf_x``), a
-string coordinate ``band`` (and ``part``, the names of the components that have an image of their own), the planes of
-`PLANES`, one variable per label, and the attributes ``pixel_scale``, ``survey`` (the JSON of
-`catalogs.schema.Survey`), ``simulator`` (``""`` for observed stamps) and ``seed``.
+An `xarray.Dataset` with dims ``sample, band, y, x`` (and `SECONDS`, ``part``, ``psf_y, psf_x``), a string coordinate
+``band`` (and ``part``, the names of the components that have an image of their own), the planes of `PLANES`, one
+variable per label, and the attributes ``pixel_scale``, ``survey`` (the JSON of `catalogs.schema.Survey`), ``simulator``
+(``""`` for observed stamps) and ``seed``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from simulators.labels import LABELS
 
 __all__ = ["DIMENSIONS", "PLANES", "SCHEMA_VERSION", "SchemaError", "label_names", "plane_names", "validate_samples"]
 
-DIMENSIONS = ("sample", "band", "component", "neighbour", "part", "y", "x", "psf_y", "psf_x")
+SECONDS = ("component", "neighbour", "galaxy", "subhalo", "plane", "lensed_image")  # that labels may have
+DIMENSIONS = ("sample", "band", *SECONDS, "part", "y", "x", "psf_y", "psf_x")
 LABEL_DTYPES = ("float32", "float64", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64")
 _IMAGE = ("sample", "band", "y", "x")
 _PSF = ("band", "psf_y", "psf_x")
@@ -105,7 +106,7 @@ def plane_names(ds: xr.Dataset) -> tuple[str, ...]:
 
 def _is_label(variable: xr.DataArray) -> bool:
     dims = variable.dims
-    return dims[:1] == ("sample",) and set(dims[1:]) <= {"band", "component", "neighbour"} and variable.name != "sample"
+    return dims[:1] == ("sample",) and set(dims[1:]) <= {"band", *SECONDS} and variable.name != "sample"
 
 
 def _check_name(name: Hashable) -> None:

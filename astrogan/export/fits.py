@@ -13,7 +13,7 @@ from astrogan import __version__
 from astrogan.dataset.digest import digest
 from astrogan.dataset.files import check_target, replace_file
 from astrogan.dataset.schema import plane_names, validate_samples
-from astrogan.export.tables import bands_table, card_text, fits_unit, neighbours_table, provenance_table, truth_table
+from astrogan.export.tables import bands_table, card_text, fits_unit, provenance_table, several_tables, truth_table
 from catalogs.schema import Survey
 
 __all__ = ["to_fits"]
@@ -32,7 +32,8 @@ def to_fits(ds: xr.Dataset, path: str | os.PathLike[str], *, overwrite: bool = F
                COMPONENT_IMAGE (with an axis ``part``), SEGMENTATION, ARC_MASK, DEFLECTION_X and _Y, CONVERGENCE
     TRUTH      one row per sample: sample_id, qc_flag and the labels (``flux_g``, ``flux_r`` per band,
                ``source_x_0``, ``source_x_1`` per component), with units and descriptions
-    NEIGHBOURS one row per neighbour, where there are any
+    NEIGHBOURS one row per neighbour, where there are any; likewise MEMBERS (of a group), SUBHALOS, LINE_OF_SIGHT and
+               LENSED_IMAGES (of quasars)
     BANDS      one row per band of the survey
     PROVENANCE every attribute of the samples, as text
     ========== ==========================================================================================
@@ -53,8 +54,7 @@ def to_fits(ds: xr.Dataset, path: str | os.PathLike[str], *, overwrite: bool = F
     samples = validate_samples(ds)
     survey = Survey.from_json(samples.attrs["survey"])
     planes = [_cube(samples, name) for name in ("image", *(n for n in plane_names(samples) if n != "image"))]
-    parts = (truth_table(samples), neighbours_table(samples), bands_table(samples, survey), provenance_table(samples))
-    tables = [part for part in parts if part is not None]
+    tables = [truth_table(samples), *several_tables(samples), bands_table(samples, survey), provenance_table(samples)]
     hdus = fits.HDUList([_primary(samples, survey), *planes, *tables])
     hdus.update_extend()
     for hdu in hdus:

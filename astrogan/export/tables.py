@@ -15,8 +15,15 @@ from astrogan.dataset.schema import label_names
 from catalogs.schema import Survey
 from simulators.labels import LABELS
 
-__all__ = ["bands_table", "card_text", "fits_unit", "neighbours_table", "plain_text", "provenance_table", "truth_table"]
+__all__ = ["bands_table", "card_text", "fits_unit", "plain_text", "provenance_table", "several_tables", "truth_table"]
 
+SEVERAL = {  # dimension -> name of the table, beginning of its labels, the label that is zero where there is none
+    "neighbour": ("NEIGHBOURS", "neighbour_", "neighbour_flux"),
+    "galaxy": ("MEMBERS", "member_", "member_theta_E"),
+    "subhalo": ("SUBHALOS", "subhalo_", "subhalo_alpha_s"),
+    "plane": ("LINE_OF_SIGHT", "los_", "los_theta_E"),
+    "lensed_image": ("LENSED_IMAGES", "image_", "image_magnification"),
+}
 _FORMATS = {
     "f4": "E",
     "f8": "D",
@@ -67,22 +74,26 @@ def truth_table(ds: xr.Dataset) -> Any:
     return _table("TRUTH", columns)
 
 
-def neighbours_table(ds: xr.Dataset) -> Any:
-    """NEIGHBOURS: one row per neighbour that has light, with the sample it is in; None where the samples have none."""
-    if "neighbour" not in ds.dims:
-        return None
-    names = [name for name in label_names(ds) if "neighbour" in ds[name].dims]
-    flux = ds["neighbour_flux"].values if "neighbour_flux" in names else np.ones((*ds[names[0]].shape[:2], 1))
-    sample, number = np.nonzero(flux.any(axis=-1) if flux.ndim == 3 else flux)
+def several_tables(ds: xr.Dataset) -> list[Any]:
+    """One table per kind of thing that a sample has several of (`SEVERAL`): one row for each that counts, with the
+    sample it is in.
+    """
+    return [_several(ds, dim, *how) for dim, how in SEVERAL.items() if dim in ds.dims]
+
+
+def _several(ds: xr.Dataset, dim: str, title: str, prefix: str, strength: str) -> Any:
+    names = [name for name in label_names(ds) if dim in ds[name].dims]
+    counts = ds[strength].values if strength in names else np.ones((*ds[names[0]].shape[:2], 1))
+    sample, number = np.nonzero(counts.any(axis=-1) if counts.ndim == 3 else counts)
     columns = [("sample_id", ds["sample_id"].values[sample], "", "sample that it is in")]
     for name in names:
         variable = ds[name]
         values = variable.values[sample, number]
         bands = [f"_{band}" for band in ds["band"].values] if variable.dims[-1] == "band" else [""]
         for band, column in zip(bands, values.reshape(len(sample), -1).T, strict=True):
-            title = re.sub(r"\W", "_", name.removeprefix("neighbour_") + band)
-            columns.append((title, np.ascontiguousarray(column), variable.attrs["units"], variable.attrs["long_name"]))
-    return _table("NEIGHBOURS", columns)
+            short = re.sub(r"\W", "_", name.removeprefix(prefix) + band)
+            columns.append((short, np.ascontiguousarray(column), variable.attrs["units"], variable.attrs["long_name"]))
+    return _table(title, columns)
 
 
 def bands_table(ds: xr.Dataset, survey: Survey) -> Any:
@@ -119,7 +130,7 @@ def provenance_table(ds: xr.Dataset) -> Any:
 
 def _scalar_columns(ds: xr.Dataset) -> Iterator[tuple[str, xr.DataArray, NDArray[Any]]]:
     known = list(LABELS)
-    labels = [name for name in label_names(ds) if "neighbour" not in ds[name].dims]
+    labels = [name for name in label_names(ds) if not SEVERAL.keys() & set(ds[name].dims)]
     labels.sort(key=lambda name: known.index(name) if name in known else len(known))
     for name in ("sample_id", "qc_flag", *labels):
         variable = ds[name]

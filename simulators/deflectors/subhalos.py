@@ -121,7 +121,21 @@ class SubhaloPopulation:
     def draw(self, seed: int, ids: ArrayLike) -> Subhalos:
         """The subhaloes of the lenses `ids`, shape (N, K); each lens is a function of `seed` and its id alone."""
         counts = streams.poisson(seed, ids, "subhalos.count", self.expected())
-        most = int(counts.max(initial=0.0))
+        return Subhalos(**self._clumps(seed, ids, counts, int(counts.max(initial=0.0))))
+
+    def __call__(self, seed: int, ids: ArrayLike, survey: Any) -> dict[str, Array]:
+        """The same as labels ``subhalo_*``: a population of a `StrongLens` that has ``subhalos`` among its masses.
+
+        All samples have as many, those beyond their number without mass (a number more than 5 standard deviations
+        above the mean is cut).
+        """
+        mean = self.expected()
+        most = math.ceil(mean + 5.0 * math.sqrt(mean)) + 1
+        counts = np.minimum(streams.poisson(seed, ids, "subhalos.count", mean), most)
+        return {f"subhalo_{name}": column for name, column in self._clumps(seed, ids, counts, most).items()}
+
+    def _clumps(self, seed: int, ids: ArrayLike, counts: Array, most: int) -> dict[str, Array]:
+        """Fields of `most` subhaloes in each lens, of which `counts` have mass."""
         uniform = streams.uniform(seed, ids, "subhalos", (most, 3))
         power = self.slope + 1.0
         low, high = (mass**power for mass in self.mass)
@@ -129,5 +143,10 @@ class SubhaloPopulation:
         lens = (self.z_lens, self.z_source, self.cosmology)
         r_s, alpha_s = nfw_angles(mass, concentration(mass, self.z_lens, self.cosmology), *lens)
         radius, angle = self.radius * np.sqrt(uniform[..., 1]), 2.0 * math.pi * uniform[..., 2]
-        alpha_s = np.where(np.arange(most) < counts[:, None], alpha_s, 0.0)
-        return Subhalos(r_s, alpha_s, self.tau, radius * np.cos(angle), radius * np.sin(angle))
+        return {
+            "r_s": r_s,
+            "alpha_s": np.where(np.arange(most) < counts[:, None], alpha_s, 0.0),
+            "tau": np.full_like(r_s, self.tau),
+            "x": radius * np.cos(angle),
+            "y": radius * np.sin(angle),
+        }

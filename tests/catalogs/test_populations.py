@@ -141,7 +141,8 @@ def test_packaged_populations(name):
     for label, source in population.ties.items():
         assert LABELS[label].unit == LABELS[source].unit
     sources = catalogs.references(name)
-    tables = (population.priors, population.pairs, population.relations, population.colours, population.tracks)
+    tables = (population.priors, population.pairs, population.relations, population.colours)
+    tables += (population.tracks, population.repeats)
     assert len(sources) == sum(map(len, tables)) + bool(population.cosmology)
     assert all(len(text) > 20 for text in sources.values())
 

@@ -16,6 +16,7 @@ from simulators.deflectors import (
     SIE,
     ConvergenceSheet,
     Deflector,
+    Each,
     ExternalShear,
     MultiPlane,
     Multipole,
@@ -46,6 +47,7 @@ EXAMPLES = {
     "clumps": Subhalos([[0.3, 1.0, 0.5]], [[0.1, 0.05, 0.0]], [[1.0, 0.1, 9.0]], [[0.2, -0.1, 0.1]], [[0.1, 0.0, 0.2]]),
     "sum": Sum([EPL(1.0, 2.1, 0.2, 0.1), ExternalShear(0.05, -0.03), Multipole(4, 0.02)]),
     "planes": MultiPlane([SIE(0.9, 0.2, 0.1), NFW(1.0, 0.3, 0.1, 0.0, 0.1, 0.1)], [0.5, 0.9], 2.0, COSMOLOGY),
+    "each of its own": Each([MultiPlane([SIE(0.9, 0.2), SIE(0.3, 0.1, 0.0, 0.2)], [0.5, 0.9], 2.0, COSMOLOGY)]),
 }
 NOTHING = {
     "EPL": EPL(0.0, 2.1, 0.2, 0.1),
@@ -59,6 +61,7 @@ NOTHING = {
     "no clumps": Subhalos(np.ones((1, 0)), 1.0, 2.0),
     "sum": Sum([SIE(0.0), ConvergenceSheet(0.0)]),
     "planes": MultiPlane([SIE(0.0), ConvergenceSheet(0.0)], [0.5, 0.9], 2.0, COSMOLOGY),
+    "each of its own": Each([SIE(0.0)]),
 }
 X, Y = np.random.Generator(np.random.PCG64(5)).uniform(-2.5, 2.5, (2, 300))
 X, Y = (points[np.hypot(X, Y) > 0.4] for points in (X, Y))  # the deflection jumps at a singular centre

@@ -4,11 +4,13 @@ import dataclasses
 
 import numpy as np
 import pytest
+from astropy.cosmology import FlatLambdaCDM
 
 from astrogan.dataset import validate_samples
 from catalogs import Band, Survey
-from simulators import LABELS, StrongLens, WeakLens
+from simulators import LABELS, StrongLens, WeakLens, streams
 from simulators._kernels._jit import JIT_ENABLED, set_threads
+from simulators.deflectors import MASSES, SubhaloPopulation
 from simulators.light import GalaxyImage
 from simulators.psf import Gaussian, Moffat, PSFLibrary
 from simulators.selection import MinMagnification
@@ -28,6 +30,22 @@ SHARED = dataclasses.replace(SURVEY, band_correlation=((1.0, 0.7), (0.7, 1.0)))
 SEEING = PSFLibrary([(Gaussian(0.8), Moffat(0.7, 3.0)), Gaussian(0.9), Moffat(0.75, 4.0)])
 BLOB = np.add.outer(np.hanning(24), np.hanning(21)) ** 3 * np.hanning(24)[:, None] * np.hanning(21)
 GALAXIES = [GalaxyImage(BLOB, 0.08), GalaxyImage(BLOB * np.arange(21), 0.07, np.outer(*[np.hanning(9)] * 2))]
+
+
+def rare_masses(seed, sample_ids, survey):
+    """Labels of the masses that no packaged population has."""
+    u = streams.uniform(seed, sample_ids, "masses", (3,))
+    labels = {"point_theta_E": 0.2 + 0.1 * u[:, 0], "point_x": -0.8 + 0 * u[:, 0], "point_y": -1.3 + 0.3 * u[:, 1]}
+    labels |= {"sheet_kappa": 0.1 * u[:, 2], "z_lens": 0.5 + 0.1 * u[:, 0], "z_source": 2.0 + u[:, 1]}
+    labels |= {f"multipole{m}_{name}": 0.05 * u[:, m - 3] for m in (3, 4) for name in ("a", "phi")}
+    labels |= {f"los_{name}": 0.2 * u[:, :2] for name in ("theta_E", "e1", "e2")}
+    return labels | {"los_x": 1.0 + u[:, :2], "los_y": 0.5 - u[:, 1:], "los_z": u[:, :2] + np.array([0.2, 0.7])}
+
+
+COSMOLOGY = FlatLambdaCDM(70, 0.3)
+CLUMPS = SubhaloPopulation(z_lens=0.5, z_source=2.0, cosmology=COSMOLOGY, mass=(1e9, 1e10), radius=1.0)
+RARE = ("sie", "shear", "point", "sheet", "multipole3", "multipole4", "subhalos", "line_of_sight")
+TINY = {"survey": SURVEY, "size": 24, "accuracy": "fast"}
 SIMULATORS = {
     "weak, bands sharing noise": WeakLens(survey=SHARED, size=24),
     "weak": WeakLens(survey=SURVEY, size=24),
@@ -43,6 +61,9 @@ SIMULATORS = {
     "weak, Gaussians": WeakLens(survey=SURVEY, size=24, light="gaussian", psf=SEEING),
     "weak, points": WeakLens(survey=SURVEY, size=24, light="point"),
     "weak, images": WeakLens(survey=SURVEY, size=24, light=GALAXIES),
+    "strong, quasar": StrongLens(**TINY, quasar=True),
+    "strong, group": StrongLens(**TINY, mass=("epl", "shear", "nfw", "members")),
+    "strong, rare masses": StrongLens(**TINY, mass=RARE, population=(rare_masses, CLUMPS), cosmology=COSMOLOGY),
 }
 
 
@@ -58,6 +79,11 @@ def test_contract(simulator, check):
 
 def test_list_is_complete():
     assert {type(s) for s in SIMULATORS.values()} == set(Simulator.__subclasses__())
+
+
+def test_every_mass_is_simulated():
+    simulated = {name for one in SIMULATORS.values() if isinstance(one, StrongLens) for name in one.mass}
+    assert simulated == set(MASSES)
 
 
 def test_samples_keep_the_schema(simulator):
@@ -107,21 +133,29 @@ def test_bands_share_noise_as_the_survey_says():
     assert np.allclose(noise.std(axis=(0, 2, 3)), [3.0, 2.0], rtol=0.02)
 
 
+def each(tangents, label, values, after=""):
+    """(tangent, value) of a label, for each of its components where it has several."""
+    if values.ndim == 1 or values.shape[1] == 1:
+        return [(tangents.sel(label=label + after), values.squeeze(values.dims[1:]))]
+    return [(tangents.sel(label=f"{label}_{k}{after}"), values[:, k]) for k in range(values.shape[1])]
+
+
 def test_tangents_predict_small_moves(simulator):
     simulator = dataclasses.replace(simulator, accuracy="default")
     truth = simulator.draw(2, seed=11)
     tangents = simulator.tangent(truth)
     brightest = float(simulator.render(truth)["image"].max())
-    for label in simulator.layout.continuous:
+    for label in simulator.layout.moved:
         if label in simulator.flux_labels:
             continue
-        step, ends = 2e-3, []
+        step, ends, values = 2e-3, [], []
         for sign in (0.5, -0.5):
             moved = truth.copy(deep=True)
-            moved[label].values[...] += sign * step
+            moved[label].values[...] = np.clip(moved[label] + sign * step, LABELS[label].low, LABELS[label].high)
+            values.append(moved[label])
             ends.append(simulator.render(moved)["image"].values.astype(float))
-        name = label if label in tangents["label"] else f"{label}_0"
-        predicted = tangents.sel(label=name).values * step
+        widths = each(tangents, label, values[0] - values[1])
+        predicted = sum(tangent.values * width.values[:, None, None, None] for tangent, width in widths)
         difference = ends[0] - ends[1]
         scale = np.abs(predicted).max(axis=(1, 2, 3)) + 1e-5 * brightest
         assert (np.abs(difference - predicted).max(axis=(1, 2, 3)) < 0.1 * scale).all(), label
@@ -133,9 +167,10 @@ def test_flux_tangents_add_up_to_the_image(simulator):
         truth["neighbour_flux"].values[...] = 0.0
     tangents = simulator.tangent(truth, simulator.flux_labels)
     total = sum(
-        tangents.sel(label=f"{label}_{band}").values * truth[label].sel(band=band).values[:, None, None, None]
+        tangent.values * amount.values[:, None, None, None]
         for label in simulator.flux_labels
         for band in simulator.bands
+        for tangent, amount in each(tangents, label, truth[label].sel(band=band), f"_{band}")
     )
     image = simulator.render(truth)["image"].values
     assert np.allclose(total, image, atol=1e-5 * image.max())

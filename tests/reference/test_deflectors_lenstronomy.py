@@ -10,6 +10,7 @@ from simulators.deflectors import (
     NFW,
     SIE,
     ConvergenceSheet,
+    Each,
     ExternalShear,
     MultiPlane,
     Multipole,
@@ -43,6 +44,7 @@ def cases():
     theirs = [sie, {"gamma1": 0.05, "gamma2": -0.02}, {"m": 4, "a_m": 0.02, "phi_m": 0.3, **CENTRE}]
     parts = [SIE(1.1, 0.2, 0.1, 0.1, -0.1), ExternalShear(0.05, -0.02), Multipole(4, 0.02, 0.3, 0.1, -0.1)]
     yield "sum", Sum(parts), ["EPL", "SHEAR", "MULTIPOLE"], theirs
+    yield "each of its own", Each([EPL(1.1, 2.0, 0.2, 0.1, 0.1, -0.1)]), ["EPL"], [sie]
     yield "point mass", PointMass(1.3, 0.1, -0.1), ["POINT_MASS"], [{"theta_E": 1.3, **CENTRE}]
     yield "shear", ExternalShear(0.05, -0.02), ["SHEAR"], [{"gamma1": 0.05, "gamma2": -0.02}]
     yield "sheet", ConvergenceSheet(0.2, 0.1, -0.1), ["CONVERGENCE"], [{"kappa": 0.2, "ra_0": 0.1, "dec_0": -0.1}]

@@ -61,7 +61,7 @@ SIMULATORS = {
     "weak, Gaussians": WeakLens(survey=SURVEY, size=24, light="gaussian", psf=SEEING),
     "weak, points": WeakLens(survey=SURVEY, size=24, light="point"),
     "weak, images": WeakLens(survey=SURVEY, size=24, light=GALAXIES),
-    "strong, quasar": StrongLens(**TINY, quasar=True),
+    "strong, quasar": StrongLens(**TINY, quasar=True, psf=SEEING),
     "strong, group": StrongLens(**TINY, mass=("epl", "shear", "nfw", "members")),
     "strong, rare masses": StrongLens(**TINY, mass=RARE, population=(rare_masses, CLUMPS), cosmology=COSMOLOGY),
 }

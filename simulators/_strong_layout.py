@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from simulators._light_choice import LightChoice
 from simulators._quasars import DELAY, IMAGE_LABELS
 from simulators.deflectors.masses import mass_labels
 from simulators.layout import Layout
@@ -13,21 +14,22 @@ _QUASAR = {"quasar_flux": -1e-2, "quasar_x": 2e-2, "quasar_y": 2e-2}
 _REDSHIFTS = ("z_lens", "z_source")
 
 
-def _light(owner: str) -> dict[str, float]:
+def _sersic(owner: str) -> dict[str, float]:
     return {f"{owner}_{name}": step for name, step in _STEPS.items()}
 
 
-def layout_of(masses: tuple[str, ...], *, quasar: bool) -> Layout:
-    """Layout of a `StrongLens` of these masses, with or without a quasar.
+def layout_of(masses: tuple[str, ...], lens_light: LightChoice, sources: LightChoice, *, quasar: bool) -> Layout:
+    """Layout of a `StrongLens` of these masses and profiles of light, with or without a quasar.
 
     In `fits` is what stamps tell apart: not a sheet of mass (Falco, Gorenstein & Shapiro 1985, ApJ 289, L1), subhaloes
     and redshifts.
     """
     steps, dimensions = mass_labels(masses)
     bend = tuple(steps)
-    light, source, member = (tuple(_light(owner)) for owner in ("light", "source", "member"))
-    parts, labels = {"light": light, "sources": (*bend, *source)}, (*bend, *light, *source)
-    steps = steps | _light("light") | _light("source")
+    (light, choosing), (source, also) = lens_light.owned_labels("light"), sources.owned_labels("source")
+    member, discrete = tuple(_sersic("member")), choosing | also
+    parts, labels = {"light": tuple(light), "sources": (*bend, *source)}, (*bend, *light, *source)
+    steps = steps | light | source
     dimensions = dimensions | dict.fromkeys(source, "component")
     extras = ["sigma_v"] + [name for name in _REDSHIFTS if name not in bend]
     splits = {"sources": "component"}
@@ -35,7 +37,7 @@ def layout_of(masses: tuple[str, ...], *, quasar: bool) -> Layout:
     if "members" in masses:
         parts, splits = {**parts, "members": member}, {**splits, "members": "galaxy"}
         labels += tuple(name for name in member if name not in bend)
-        steps = _light("member") | steps
+        steps = _sersic("member") | steps
         dimensions |= dict.fromkeys((*member, "member_sigma_v"), "galaxy")
         extras.append("member_sigma_v")
     if "nfw" in masses:
@@ -49,13 +51,18 @@ def layout_of(masses: tuple[str, ...], *, quasar: bool) -> Layout:
         labels=labels,
         flux_labels=tuple(name for name in labels if name.endswith("_flux")),
         parts=parts,
-        fits=(tuple(name for name in labels if not name.startswith(apart)),),
+        fits=(tuple(name for name in labels if not name.startswith(apart) and name not in discrete),),
         steps=steps,
-        population="group" if "members" in masses else "lensed-quasar" if quasar else "galaxy-galaxy",
+        population=(
+            "group" if "members" in masses else "lensed-quasar" if quasar else "galaxy-galaxy",
+            *lens_light.owned_populations("light"),
+            *sources.owned_populations("source"),
+        ),
         extras=tuple(extras),
         derived=(*IMAGE_LABELS, DELAY) if quasar else (),
         defaults={"quasar_x": "source_x", "quasar_y": "source_y"} if quasar else {},
         dimensions=dimensions,
         splits=splits,
         arcs=arcs,
+        discrete=discrete,
     )

@@ -1,4 +1,4 @@
-"""Strong lenses: any sum or stack of deflectors, lens light, Sersic sources, quasars and groups of galaxies."""
+"""Strong lenses: any sum or stack of deflectors, light of any profile before and behind, quasars and groups."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 import catalogs
 from simulators import _quasars as quasars
+from simulators._light_choice import LightChoice, LightLike, light_of
 from simulators._psf_choice import each_psf
 from simulators._strong_layout import layout_of
 from simulators.deflectors import Deflector, lens_of
 from simulators.deflectors.masses import LINE_OF_SIGHT, masses_of
-from simulators.drawing import draw_sersic
+from simulators.drawing import draw_light
 from simulators.layout import Layout
-from simulators.light import Sersic
 from simulators.neighbours import add_neighbours
 from simulators.population import resolve
 from simulators.raytracing import draw_lensed
@@ -28,16 +28,6 @@ from simulators.simulator import Simulator
 __all__ = ["StrongLens"]
 
 Array = NDArray[np.float64]
-_SHAPE = ("flux", "radius", "n", "e1", "e2", "x", "y")
-
-
-def _light(labels: dict[str, Array], owner: str, component: int | None = None) -> Sersic:
-    """The Sersic profiles of `owner` ("light" or "source"), of one component where there are several."""
-    at = {name: labels[f"{owner}_{name}"] for name in _SHAPE}
-    if component is not None:
-        at = {name: value[:, component] for name, value in at.items()}
-    at["flux"] = at["flux"].mean(axis=-1)
-    return Sersic(**at)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -57,6 +47,11 @@ class StrongLens(Simulator):
         masses with Sersic light of the same centre and shape) and ``line_of_sight`` (isothermal masses at redshifts of
         their own, ``los_*``; the others are then at ``z_lens``). The last three have a dimension of their own; a
         `SubhaloPopulation` among the populations draws subhaloes.
+    light : {"sersic", "gaussian", "bulge-disk", "knots", "point"}, ImageSource or sequence of GalaxyImage
+        What the lens's own light looks like, as for `WeakLens`. The labels ``light_*`` are the fields of the profile;
+        those that only it has are drawn as of field galaxies unless a population says otherwise.
+    source : {"sersic", "gaussian", "bulge-disk", "knots"}, ImageSource or sequence of GalaxyImage
+        What the sources look like, labels ``source_*``. Images keep the PSF that they have (`GalaxyImage.sharpened`).
     quasar : bool
         A point source as well: ``quasar_flux``, and ``quasar_x``, ``quasar_y``, by default those of the (first) source.
         The truth gains its images, dimension ``lensed_image``: ``image_x``, ``image_y``, ``image_magnification``,
@@ -69,12 +64,17 @@ class StrongLens(Simulator):
     """
 
     mass: str | Iterable[str] = ("epl", "shear")
+    light: LightLike = "sersic"
+    source: LightLike = "sersic"
     quasar: bool = False
     cosmology: Any = None
 
     def __post_init__(self) -> None:
-        super().__post_init__()
         object.__setattr__(self, "mass", masses_of(self.mass))
+        if self._sources.name == "point":
+            raise ValueError("source = 'point' is not drawn by rays: quasar=True adds a lensed point source")
+        self._lens_light  # noqa: B018  # refuses a light that there is not
+        super().__post_init__()
         if self.cosmology is not None and not hasattr(self.cosmology, "angular_diameter_distance"):
             raise ValueError(f"cosmology = {self.cosmology!r} is not one of astropy.cosmology")
         if LINE_OF_SIGHT in self._masses and self._cosmology is None:
@@ -83,7 +83,15 @@ class StrongLens(Simulator):
     @cached_property
     def layout(self) -> Layout:
         """Labels and parts of these samples."""
-        return layout_of(self._masses, quasar=self.quasar)
+        return layout_of(self._masses, self._lens_light, self._sources, quasar=self.quasar)
+
+    @cached_property
+    def _lens_light(self) -> LightChoice:
+        return light_of(self.light)
+
+    @cached_property
+    def _sources(self) -> LightChoice:
+        return light_of(self.source)
 
     @property
     def _masses(self) -> tuple[str, ...]:
@@ -117,14 +125,14 @@ class StrongLens(Simulator):
 
     def _draw(self, part: str, labels: dict[str, Array], out: Array) -> None:
         if part == "light":
-            draw_sersic(_light(labels, "light"), labels["light_flux"], *self._drawing, out)
+            draw_light(self._lens_light.owned(labels, "light"), labels["light_flux"], *self._drawing, out)
         elif part == "members":
             add_neighbours(labels, *self._drawing, out, owner="member")
         elif part == "quasar":
             quasars.add_images(self._images(labels), labels["quasar_flux"], *self._drawing, out)
         else:
             flux = labels["source_flux"]
-            sources = [_light(labels, "source", component) for component in range(flux.shape[1])]
+            sources = [self._sources.owned(labels, "source", component) for component in range(flux.shape[1])]
             draw_lensed(self._lens(labels), sources, flux, *self._drawing, out)
 
     def _drawers(self, labels: dict[str, Array]) -> dict[str, Callable[[Expected], Array]]:
@@ -135,8 +143,8 @@ class StrongLens(Simulator):
         """The sources as they would look without the lens."""
         out = self._dark(labels)
         for component in range(labels["source_flux"].shape[1]):
-            source = _light(labels, "source", component)
-            draw_sersic(source, labels["source_flux"][:, component], *self._drawing, out)
+            source = self._sources.owned(labels, "source", component)
+            draw_light(source, labels["source_flux"][:, component], *self._drawing, out)
         return out
 
     def _fields(self, labels: dict[str, Array]) -> dict[str, Array]:

@@ -46,6 +46,7 @@ COSMOLOGY = FlatLambdaCDM(70, 0.3)
 CLUMPS = SubhaloPopulation(z_lens=0.5, z_source=2.0, cosmology=COSMOLOGY, mass=(1e9, 1e10), radius=1.0)
 RARE = ("sie", "shear", "point", "sheet", "multipole3", "multipole4", "subhalos", "line_of_sight")
 TINY = {"survey": SURVEY, "size": 24, "accuracy": "fast"}
+IMAGE = dict(flux=1.0, zoom=1.0, angle=0.0, x=0.0, y=0.0, g1=0.0, g2=0.0, kappa=0.0)
 SIMULATORS = {
     "weak, bands sharing noise": WeakLens(survey=SHARED, size=24),
     "weak": WeakLens(survey=SURVEY, size=24),
@@ -56,6 +57,10 @@ SIMULATORS = {
     "strong with neighbours": StrongLens(survey=SURVEY, size=24, accuracy="fast", neighbours=0.05),
     "strong, selected": StrongLens(survey=SURVEY, size=24, accuracy="fast", select=MinMagnification(3.0)),
     "weak, rings of three": WeakLens(survey=SURVEY, size=24, ring=3),
+    "strong, real galaxies behind": StrongLens(survey=SURVEY, size=24, accuracy="fast", source=GALAXIES),
+    "strong, knots behind bulge and disk": StrongLens(
+        survey=SURVEY, size=24, accuracy="fast", light="bulge-disk", source="knots"
+    ),
     "weak, bulges and disks": WeakLens(survey=SURVEY, size=24, light="bulge-disk"),
     "weak, knots in rings": WeakLens(survey=SURVEY, size=24, light="knots", ring=2),
     "weak, Gaussians": WeakLens(survey=SURVEY, size=24, light="gaussian", psf=SEEING),
@@ -184,6 +189,16 @@ def test_flux_tangents_add_up_to_the_image(simulator):
         (lambda: WeakLens(survey="lsst", population="weak-lens"), "did you mean 'weak-lensing'"),
         (lambda: WeakLens(survey="lsst", population="weak-lens").draw(1, seed=0), "did you mean 'weak-lensing'"),
         (lambda: WeakLens(survey="lsst", accuracy="hi"), "did you mean 'high'"),
+        (lambda: WeakLens(survey="lsst", light="sersik"), "unknown light 'sersik': did you mean 'sersic'"),
+        (lambda: WeakLens(survey="lsst", light=[]), "one or more GalaxyImage"),
+        (lambda: StrongLens(survey="lsst", light="knot"), "did you mean 'knots'"),
+        (lambda: StrongLens(survey="lsst", source="point"), "quasar=True"),
+        (lambda: WeakLens(survey=SURVEY, light=GALAXIES).tangent({}, ["image_index"]), "label with a tangent"),
+        (
+            lambda: WeakLens(survey=SURVEY, light=GALAXIES).render({**IMAGE, "image_index": 2}),
+            r"image_index = 2 is outside \[0, 1\]",
+        ),
+        (lambda: WeakLens(survey=SURVEY, light=GALAXIES).render({**IMAGE, "image_index": 0.5}), "not a whole number"),
         (lambda: WeakLens(survey="lsst", size=-4), r"size = -4 is outside \[8, 4096\] pixels"),
         (lambda: WeakLens(survey="lsst", size=10**9), "size = 1e.09 is outside"),
         (lambda: WeakLens(survey="lsst", size=32.5), "not a whole number"),

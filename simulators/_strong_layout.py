@@ -18,6 +18,11 @@ def _sersic(owner: str) -> dict[str, float]:
     return {f"{owner}_{name}": step for name, step in _STEPS.items()}
 
 
+def _under(masses: tuple[str, ...], *, quasar: bool) -> str:
+    """The population that lies under all others."""
+    return "group" if "members" in masses else "lensed-quasar" if quasar else "galaxy-galaxy"
+
+
 def layout_of(masses: tuple[str, ...], lens_light: LightChoice, sources: LightChoice, *, quasar: bool) -> Layout:
     """Layout of a `StrongLens` of these masses and profiles of light, with or without a quasar.
 
@@ -27,7 +32,7 @@ def layout_of(masses: tuple[str, ...], lens_light: LightChoice, sources: LightCh
     steps, dimensions = mass_labels(masses)
     bend = tuple(steps)
     (light, choosing), (source, also) = lens_light.owned_labels("light"), sources.owned_labels("source")
-    member, discrete = tuple(_sersic("member")), choosing | also
+    member, discrete, more = tuple(_sersic("member")), choosing | also, sources.owned_populations("source")
     parts, labels = {"light": tuple(light), "sources": (*bend, *source)}, (*bend, *light, *source)
     steps = steps | light | source
     dimensions = dimensions | dict.fromkeys(source, "component")
@@ -53,11 +58,7 @@ def layout_of(masses: tuple[str, ...], lens_light: LightChoice, sources: LightCh
         parts=parts,
         fits=(tuple(name for name in labels if not name.startswith(apart) and name not in discrete),),
         steps=steps,
-        population=(
-            "group" if "members" in masses else "lensed-quasar" if quasar else "galaxy-galaxy",
-            *lens_light.owned_populations("light"),
-            *sources.owned_populations("source"),
-        ),
+        population=(_under(masses, quasar=quasar), *lens_light.owned_populations("light"), *more),
         extras=tuple(extras),
         derived=(*IMAGE_LABELS, DELAY) if quasar else (),
         defaults={"quasar_x": "source_x", "quasar_y": "source_y"} if quasar else {},

@@ -35,7 +35,8 @@ def add_even_rays(plan: Plan, lens: Deflector, source: Light, flux: Array, rays:
         )
         for b, operators in enumerate(plan.operators.astype(np.float64)):
             for along_x, along_y in operators:
-                out[n, b] += flux[n, b] * (along_y @ cells.T @ along_x.T)
+                image = along_y.T @ cells.T @ along_x
+                out[n, b] += flux[n, b] * image[: out.shape[-2], : out.shape[-1]]
 
 
 def _brightness(lens: Deflector, source: Light, points: Array) -> Array:

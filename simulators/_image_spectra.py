@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from simulators._interpolated import interpolant_transform
 from simulators._kernels._jit import run
-from simulators._kernels.images import BETA, WIDTH, gather_pair
+from simulators._kernels.images import BETA, WIDTH, gather
 
 __all__ = ["ImageSpectrum"]
 
@@ -56,7 +56,7 @@ class ImageSpectrum:
         out = np.empty(u.size, dtype=np.complex128)
         rows, columns = self.grid.shape
         scaled = (u * (columns / (2.0 * math.pi)), v * (rows / (2.0 * math.pi)))
-        run(gather_pair, u.size // _SHARE, self.grid, *scaled, out)
+        run(gather, u.size, self.grid, *scaled, out, share=_SHARE)
         shift = [(side - 1) / 2.0 - side // 2 for side in self.shape]  # from the middle pixel to the geometric centre
         response = interpolant_transform(u / (2.0 * math.pi)) * interpolant_transform(v / (2.0 * math.pi))
         return np.asarray(out * np.exp(1j * (u * shift[1] + v * shift[0])) * response)

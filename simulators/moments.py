@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from catalogs.checks import within
 from simulators._kernels._jit import run
 from simulators._kernels.moments import WEIGHT_FLOOR
-from simulators._kernels.moments import adaptive_moments as moments_pair
+from simulators._kernels.moments import adaptive_moments as moments_loop
 
 __all__ = ["WEIGHT_FLOOR", "Moments", "adaptive_moments"]
 
@@ -86,6 +86,6 @@ def adaptive_moments(images: ArrayLike, start_sigma: float = 5.0) -> Moments:
     kind = np.float32 if stamps.dtype == np.float32 else np.float64
     stamps = np.ascontiguousarray(stamps.reshape(-1, *stamps.shape[-2:]), dtype=kind)
     out = np.empty((len(stamps), 6))
-    run(moments_pair, len(stamps), stamps, sigma, out)
+    run(moments_loop, len(stamps), stamps, sigma, out)
     amplitude, x, y, mxx, mxy, myy = np.moveaxis(out.reshape(*lead, 6), -1, 0)
     return Moments(amplitude, x, y, mxx, mxy, myy, np.isfinite(amplitude))

@@ -3,7 +3,7 @@
 import math
 
 from simulators._kernels._jit import kernel
-from simulators._kernels.fields import field_pair
+from simulators._kernels.fields import field_loop
 
 INNER = 1e-3  # scale radii: within, the mass is uniform, because the closed forms cancel there
 
@@ -118,6 +118,6 @@ def clumps_potential(x, y, clumps, values):
     values[0] = total
 
 
-clumps_deflection_pair = field_pair(clumps_deflection)
-clumps_gradient_pair = field_pair(clumps_gradient)
-clumps_potential_pair = field_pair(clumps_potential)
+clumps_deflection_field = field_loop(clumps_deflection)
+clumps_gradient_field = field_loop(clumps_gradient)
+clumps_potential_field = field_loop(clumps_potential)

@@ -1,8 +1,9 @@
-"""Fine planes to pixels: PSF and pixel response as a sum of column times row operators, four cells per pass."""
+"""Fine planes to pixels: PSF and pixel response as a sum of column times row operators."""
 
 import numpy as np
 
 from simulators._kernels._jit import fast_kernel
+from simulators._kernels.product import add_product
 
 _0 = np.float32(0.0)
 
@@ -21,21 +22,6 @@ def combine(planes, flux, out):
 
 
 @fast_kernel
-def apply_rows(operator, low, high, plane, out):
-    """out (n, M) = operator (n, N) plane (N, M), where row x of the operator is not zero in [low[x], high[x]), whose
-    length is a multiple of four."""
-    for x in range(out.shape[0]):
-        line = out[x]
-        for j in range(line.shape[0]):
-            line[j] = _0
-        for p in range(low[x], high[x], 4):
-            a, b, c, d = operator[x, p], operator[x, p + 1], operator[x, p + 2], operator[x, p + 3]
-            r, s, t, u = plane[p], plane[p + 1], plane[p + 2], plane[p + 3]
-            for j in range(line.shape[0]):
-                line[j] += (a * r[j] + b * s[j]) + (c * t[j] + d * u[j])
-
-
-@fast_kernel
 def transpose(matrix, out):
     for i in range(out.shape[0]):
         row = out[i]
@@ -45,14 +31,18 @@ def transpose(matrix, out):
 
 @fast_kernel
 def add_image(plane, operators, low, high, work, turned, image, out):
-    """Add sum over K of operators (K, 2, n, N), axis 0 by axis 0 = x, to out (y, x) float64; low, high (n,).
+    """Add sum over K of operators (K, 2, N, rows), transposed, axis 0 by axis 0 = x, to out (y, x) of n x n pixels.
 
-    work (n, N), turned (N, n) and image (n, n) are scratch.
+    Each four of the rows, n in whole fours, are zero outside of [low, high) (rows / 4,). work (rows, N), turned (N, n)
+    and image (rows, n) are scratch.
     """
+    pixels = out.shape[0]
     for k in range(operators.shape[0]):
-        apply_rows(operators[k, 0], low, high, plane, work)
-        transpose(work, turned)
-        apply_rows(operators[k, 1], low, high, turned, image)
-        for y in range(out.shape[0]):
-            for x in range(out.shape[1]):
+        work[:] = _0
+        add_product(operators[k, 0], plane, low, high, work)
+        transpose(work[:pixels], turned)
+        image[:] = _0
+        add_product(operators[k, 1], turned, low, high, image)
+        for y in range(pixels):
+            for x in range(pixels):
                 out[y, x] += image[y, x]

@@ -3,7 +3,7 @@
 import math
 
 from simulators._kernels._jit import kernel
-from simulators._kernels.fields import field_pair
+from simulators._kernels.fields import field_loop
 
 
 @kernel
@@ -51,4 +51,4 @@ def epl_point(x, y, lens, values):
     values[0], values[1] = epl_deflection(dx, dy, lens[0], lens[1], lens[2], lens[3], lens[4], terms)
 
 
-epl_field_pair = field_pair(epl_point)
+epl_field = field_loop(epl_point)

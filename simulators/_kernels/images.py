@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from simulators._kernels._jit import compile_pair, kernel, prange
+from simulators._kernels._jit import kernel
 
 WIDTH = 7  # grid points that the kernel spans
 BETA = (
@@ -18,10 +18,11 @@ def semicircle(z):
     return math.exp(BETA * (math.sqrt(max(1.0 - z * z, 0.0)) - 1.0))
 
 
-def _gather(grid, u, v, out):
-    """out (P,) = the values of the periodic `grid` (rows, columns) interpolated at columns u and rows v."""
+@kernel
+def gather(first, last, grid, u, v, out):
+    """Entries first .. last - 1 of out (P,) = the values of the periodic `grid` (rows, columns) interpolated at columns u and rows v."""
     rows, columns = grid.shape
-    for p in prange(out.shape[0]):
+    for p in range(first, last):
         left, low = math.ceil(u[p] - WIDTH / 2), math.ceil(v[p] - WIDTH / 2)
         across = np.empty(WIDTH)
         for j in range(WIDTH):
@@ -34,6 +35,3 @@ def _gather(grid, u, v, out):
                 line += across[j] * grid[row, (left + j) % columns]
             total += semicircle((low + i - v[p]) * 2.0 / WIDTH) * line
         out[p] = total
-
-
-gather_pair = compile_pair(_gather)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from simulators._kernels._jit import compile_pair, kernel, prange
+from simulators._kernels._jit import kernel
 
 WEIGHT_FLOOR = 1e-7  # weights below this are zero, as GalSim's are at its default convergence threshold (rho^2 > 32.2)
 REACH2 = -2.0 * math.log(WEIGHT_FLOOR)
@@ -222,15 +222,13 @@ def measure(image, sigma, rows, mu, system, p):
     return np.nan
 
 
-def _adaptive_moments(images, sigma, out):
-    """Fill out (S, 6) = amplitude 2 A, x, y, Mxx, Mxy, Myy of images (S, y, x) [pixel]; NaN without a fixed point."""
-    for s in prange(images.shape[0]):
+@kernel
+def adaptive_moments(first, last, images, sigma, out):
+    """Fill rows first .. last - 1 of out (S, 6) = amplitude 2 A, x, y, Mxx, Mxy, Myy of images (S, y, x) [pixel]; NaN without a fixed point."""
+    for s in range(first, last):
         rows = np.empty(7 * STRIDE)
         mu = np.empty((5, 5))
         system = np.empty((5, 6))
         out[s, 0] = 2.0 * measure(images[s], sigma, rows, mu, system, out[s, 1:])
         if np.isnan(out[s, 0]):
             out[s, 1:] = np.nan
-
-
-adaptive_moments = compile_pair(_adaptive_moments)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from simulators._kernels._jit import kernel
-from simulators._kernels.fields import field_pair
+from simulators._kernels.fields import field_loop
 
 CORES = np.array([  # table 1: core radii S in scale radii
     1.082411e-06, 3.292868e-06, 8.786566e-06, 1.860019e-05, 3.274231e-05, 6.232485e-05, 9.256333e-05,
@@ -95,6 +95,6 @@ def nfw_potential(x, y, lens, values):
     values[0] = lens[1] * lens[0] * total
 
 
-nfw_deflection_pair = field_pair(nfw_deflection)
-nfw_gradient_pair = field_pair(nfw_gradient)
-nfw_potential_pair = field_pair(nfw_potential)
+nfw_deflection_field = field_loop(nfw_deflection)
+nfw_gradient_field = field_loop(nfw_gradient)
+nfw_potential_field = field_loop(nfw_potential)

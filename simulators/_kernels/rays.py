@@ -9,10 +9,9 @@ from typing import NamedTuple
 import numpy as np
 
 from simulators._kernels import cells, convolving, refining
-from simulators._kernels._jit import compile_pair, fast_kernel, prange, step_kernel
+from simulators._kernels._jit import fast_kernel, kernel, step_kernel
 from simulators._kernels.tracing import BLOCK, SCRATCH, brightness, trace
 
-SHARE = 4  # samples that share one workspace
 ROOM = 1024  # rays traced at once, which stay in the cache
 _0 = np.float32(0.0)
 
@@ -27,8 +26,8 @@ class Plan(NamedTuple):
     limits: np.ndarray  # errors of coarse and fine cells allowed, in units of the peak; most brightness of unit flux
     peak_side: int  # coarse cells along a side of the PSF
     most_level: int
-    operators: np.ndarray  # (B, K, 2, n, N)
-    low: np.ndarray  # (B, n) fine cells that a pixel sees
+    operators: np.ndarray  # (B, K, 2, N, rows): n pixels in whole fours
+    low: np.ndarray  # (B, rows / 4) fine cells that four pixels see
     high: np.ndarray
 
 
@@ -56,15 +55,15 @@ class Work(NamedTuple):
     order: np.ndarray
     moments: np.ndarray  # (refinements, C, 6)
     plane: np.ndarray  # (N, N)
-    half: np.ndarray  # (n, N)
+    half: np.ndarray  # (rows, N)
     turned: np.ndarray  # (N, n)
-    image: np.ndarray  # (n, n)
+    image: np.ndarray  # (rows, n)
 
 
 @fast_kernel
 def workspace(fine, points, sources, pixels):
     """Work for `fine` cells a side, `points` coarse rays, and so many sources and pixels."""
-    side = fine // 2
+    side, rows = fine // 2, (pixels + 3) // 4 * 4
     rays = max(fine * fine + BLOCK, ROOM)
     entries = 2 * fine * fine
     a = np.float32
@@ -90,9 +89,9 @@ def workspace(fine, points, sources, pixels):
         np.empty(entries, np.int32),
         np.empty((entries, sources, refining.MOMENTS), a),
         np.empty((fine, fine), a),
-        np.empty((pixels, fine), a),
+        np.empty((rows, fine), a),
         np.empty((fine, pixels), a),
-        np.empty((pixels, pixels), a),
+        np.empty((rows, pixels), a),
     )
 
 
@@ -177,17 +176,13 @@ def _add_one(plan, lens, terms, sources, weights, flux, work, out):
     finish(plan, flux, refined, work, out)
 
 
-def _add_lensed(plan, lens, terms, sources, weights, flux, out):
-    """Add lensed Sersic sources to out (S, B, n, n).
+@kernel
+def add_lensed(first, last, plan, lens, terms, sources, weights, flux, out):
+    """Add lensed Sersic sources to the samples first .. last - 1 of out (S, B, n, n).
 
     lens (S, 10) and terms (S,): see `trace_block`; sources (S, C, 10) of unit flux: see `brightness_block`; weights
     (S, C): how much the sources count where rays are placed; flux (S, C, B).
     """
-    count = flux.shape[0]
-    for chunk in prange((count + SHARE - 1) // SHARE):
-        work = workspace(plan.axis.shape[0], plan.x.shape[0], flux.shape[1], out.shape[2])
-        for s in range(chunk * SHARE, min(count, (chunk + 1) * SHARE)):
-            _add_one(plan, lens[s], terms[s], sources[s], weights[s], flux[s], work, out[s])
-
-
-add_lensed_serial, add_lensed_parallel = compile_pair(_add_lensed)
+    work = workspace(plan.axis.shape[0], plan.x.shape[0], flux.shape[1], out.shape[2])
+    for s in range(first, last):
+        _add_one(plan, lens[s], terms[s], sources[s], weights[s], flux[s], work, out[s])

@@ -2,7 +2,7 @@
 
 import math
 
-from simulators._kernels._jit import compile_pair, kernel, prange
+from simulators._kernels._jit import kernel
 
 
 @kernel
@@ -18,11 +18,9 @@ def sersic_brightness(x, y, source):
     return source[8] * math.exp(-source[7] * (u * u + v * v + 1e-24) ** source[6])
 
 
-def _brightness(x, y, sources, flux, out):
-    """out (S, P) = flux (S,) times the brightness of sources (S, 9) at the points x, y (P,)."""
-    for s in prange(out.shape[0]):
+@kernel
+def brightness(first, last, x, y, sources, flux, out):
+    """Rows first .. last - 1 of out (S, P) = flux (S,) times the brightness of sources (S, 9) at the points x, y (P,)."""
+    for s in range(first, last):
         for p in range(out.shape[1]):
             out[s, p] = flux[s] * sersic_brightness(x[p], y[p], sources[s])
-
-
-brightness_serial, brightness_parallel = compile_pair(_brightness)

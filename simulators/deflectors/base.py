@@ -145,8 +145,9 @@ def offsets(lens: Any, x: Array, y: Array) -> tuple[Array, Array]:
     return x - lens.x[:, None], y - lens.y[:, None]
 
 
-def evaluate(pair: tuple[Callable[..., None], Callable[..., None]], count: int, x: Array, y: Array, rows: Array) -> Any:
-    """`count` quantities of a kernel made by `field_pair` for lenses `rows` (N, ...) at x, y (N, P)."""
+def evaluate(loop: Callable[..., None], count: int, x: Array, y: Array, rows: Array) -> Any:
+    """`count` quantities of a kernel made by `field_loop` for lenses `rows` (N, ...) at x, y (N, P)."""
     out = np.empty((count, *x.shape))
-    run(pair, x.size // _SHARE, np.ascontiguousarray(x), np.ascontiguousarray(y), rows, out)
+    share = max(1, _SHARE // max(x.shape[1], 1))
+    run(loop, len(x), np.ascontiguousarray(x), np.ascontiguousarray(y), rows, out, share=share)
     return out

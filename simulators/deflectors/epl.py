@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from simulators._kernels.deflectors import epl_field_pair
+from simulators._kernels.deflectors import epl_field
 from simulators.deflectors.base import CENTRE, SHAPE, Array, Deflector, Gradient, evaluate, offsets
 from simulators.labels import LABELS
 from simulators.shapes import axis_ratio
@@ -61,7 +61,7 @@ class EPL(Deflector):
         return np.ascontiguousarray(np.stack([np.asarray(column) for column in columns], axis=-1))
 
     def _deflection(self, x: Array, y: Array) -> tuple[Array, Array]:
-        ax, ay = evaluate(epl_field_pair, 2, x, y, self.packed())
+        ax, ay = evaluate(epl_field, 2, x, y, self.packed())
         return ax, ay
 
     def _gradient(self, x: Array, y: Array) -> Gradient:

@@ -61,12 +61,12 @@ class NFW(Deflector):
         return np.ascontiguousarray(np.stack([np.asarray(column) for column in columns], axis=-1))
 
     def _deflection(self, x: Array, y: Array) -> tuple[Array, Array]:
-        ax, ay = evaluate(kernels.nfw_deflection_pair, 2, x, y, self._rows())
+        ax, ay = evaluate(kernels.nfw_deflection_field, 2, x, y, self._rows())
         return ax, ay
 
     def _gradient(self, x: Array, y: Array) -> Gradient:
-        xx, xy, yx, yy = evaluate(kernels.nfw_gradient_pair, 4, x, y, self._rows())
+        xx, xy, yx, yy = evaluate(kernels.nfw_gradient_field, 4, x, y, self._rows())
         return xx, xy, yx, yy
 
     def _potential(self, x: Array, y: Array) -> Array:
-        return np.asarray(evaluate(kernels.nfw_potential_pair, 1, x, y, self._rows())[0])
+        return np.asarray(evaluate(kernels.nfw_potential_field, 1, x, y, self._rows())[0])

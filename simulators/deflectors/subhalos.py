@@ -55,15 +55,15 @@ class Subhalos(Deflector):
         return np.ascontiguousarray(np.stack([np.asarray(column) for column in columns], axis=-1))
 
     def _deflection(self, x: Array, y: Array) -> tuple[Array, Array]:
-        ax, ay = evaluate(kernels.clumps_deflection_pair, 2, x, y, self._rows())
+        ax, ay = evaluate(kernels.clumps_deflection_field, 2, x, y, self._rows())
         return ax, ay
 
     def _gradient(self, x: Array, y: Array) -> Gradient:
-        xx, xy, yx, yy = evaluate(kernels.clumps_gradient_pair, 4, x, y, self._rows())
+        xx, xy, yx, yy = evaluate(kernels.clumps_gradient_field, 4, x, y, self._rows())
         return xx, xy, yx, yy
 
     def _potential(self, x: Array, y: Array) -> Array:
-        return np.asarray(evaluate(kernels.clumps_potential_pair, 1, x, y, self._rows())[0])
+        return np.asarray(evaluate(kernels.clumps_potential_field, 1, x, y, self._rows())[0])
 
 
 @dataclass(frozen=True, kw_only=True)

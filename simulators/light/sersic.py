@@ -127,8 +127,14 @@ class Sersic(Light):
         """See `Light.brightness`."""
         px, py = np.broadcast_arrays(np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64))
         out = np.empty((len(self), px.size))
-        sersic_kernels.brightness_serial(
-            np.ascontiguousarray(px.ravel()), np.ascontiguousarray(py.ravel()), self.packed(), self.flux, out
+        sersic_kernels.brightness(
+            0,
+            len(self),
+            np.ascontiguousarray(px.ravel()),
+            np.ascontiguousarray(py.ravel()),
+            self.packed(),
+            self.flux,
+            out,
         )
         return out.reshape(len(self), *px.shape)
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from simulators._kernels import clumps, nfw
-from simulators._kernels._jit import JIT_ENABLED, kernel, set_threads
-from simulators._kernels.fields import field_pair
+from simulators._kernels._jit import kernel, run
+from simulators._kernels.fields import field_loop
 
 pytestmark = pytest.mark.kernels
 X, Y = np.random.Generator(np.random.PCG64(8)).uniform(-2, 2, (2, 2, 5))
@@ -14,16 +14,16 @@ CLUMPS = np.array([[[0.1, 0.2, 0.5, 0.7, 2.0], [0.0, 0.0, 1.0, 0.0, 1.0]], [[-1,
 STEP = 1e-4
 
 
-def field(pair, count, x, y, rows):
+def field(loop, count, x, y, rows):
     out = np.empty((count, *x.shape))
-    pair[0](x, y, rows, out)
+    loop(0, len(x), x, y, rows, out)
     return out
 
 
 @pytest.mark.parametrize(("module", "name", "rows"), [(nfw, "nfw", HALOES), (clumps, "clumps", CLUMPS)])
 def test_potential_deflection_and_gradient_agree(module, name, rows):
     parts = ("potential", "deflection", "gradient")
-    potential, deflection, gradient = (getattr(module, f"{name}_{part}_pair") for part in parts)
+    potential, deflection, gradient = (getattr(module, f"{name}_{part}_field") for part in parts)
     shifts = ((STEP, 0.0), (0.0, STEP))
     slopes = [field(potential, 1, X + a, Y + b, rows) - field(potential, 1, X - a, Y - b, rows) for a, b in shifts]
     assert np.allclose(np.concatenate(slopes) / (2 * STEP), field(deflection, 2, X, Y, rows), atol=1e-6)
@@ -59,25 +59,21 @@ def test_the_potential_of_a_clump_is_zero_in_its_centre(tau):
 def test_the_core_of_a_clump_is_uniform_and_joins_smoothly():
     inner = clumps.INNER * np.array([[0.0, 0.3, 0.999999, 1.000001]])
     rows = np.array([[[0.0, 0.0, 1.0, 1.0, 2.0]]])
-    ax, ay = field(clumps.clumps_deflection_pair, 2, inner, 0 * inner, rows)[:, 0]
+    ax, ay = field(clumps.clumps_deflection_field, 2, inner, 0 * inner, rows)[:, 0]
     assert ax[0] == 0
     assert not ay.any()
     assert np.allclose(ax / np.maximum(inner[0], 1e-30), [0, *[ax[2] / inner[0, 2]] * 3], rtol=1e-5)
-    psi = field(clumps.clumps_potential_pair, 1, inner, 0 * inner, rows)[0, 0]
+    psi = field(clumps.clumps_potential_field, 1, inner, 0 * inner, rows)[0, 0]
     assert psi[2] == pytest.approx(psi[3], abs=1e-10)
-    gradient = field(clumps.clumps_gradient_pair, 4, inner, 0 * inner, rows)[:, 0]
+    gradient = field(clumps.clumps_gradient_field, 4, inner, 0 * inner, rows)[:, 0]
     assert np.array_equal(gradient[0, :3], gradient[3, :3])
 
 
-@pytest.mark.skipif(not JIT_ENABLED, reason="threads need compiled kernels")
-def test_thread_count_changes_no_bit():
+def test_a_loop_takes_any_formula():
     def formula(x, y, lens, values):
         values[0], values[1] = x * lens[0] - y, y
 
-    pair = field_pair(kernel(formula))
-    outs = np.empty((2, 2, 2, 5))
-    for half, out in zip(pair, outs, strict=True):
-        with set_threads(1):
-            half(X, Y, HALOES, out)
-    assert np.array_equal(outs[0], outs[1])
-    assert np.array_equal(outs[0, 0], X * HALOES[:, :1] - Y)
+    out = np.empty((2, 2, 5))
+    run(field_loop(kernel(formula)), 2, X, Y, HALOES, out)
+    assert np.array_equal(out[0], X * HALOES[:, :1] - Y)
+    assert np.array_equal(out[1], Y)

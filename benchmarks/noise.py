@@ -18,7 +18,7 @@ import numpy as np
 
 from catalogs import Band
 from simulators import add_noise
-from simulators._kernels._jit import numba, set_threads
+from simulators._kernels._jit import set_threads, threads
 
 ROOT = Path(__file__).resolve().parents[1]
 READ, ROUNDS = 9.0, 3
@@ -78,11 +78,11 @@ def row(name: str, sky: float, expected: np.ndarray) -> dict:
     with set_threads(1):
         result = median_ns(jobs, expected.size, time.process_time)
         one = median_ns({"ours": jobs["ours"]}, expected.size, time.perf_counter)["ours"]
-    threads = min(2, numba.get_num_threads())
-    with set_threads(threads):
+    most = min(2, threads())
+    with set_threads(most):
         two = median_ns({"ours": jobs["ours"]}, expected.size, time.perf_counter)["ours"]
     ratio = result["galsim"] / result["ours"]
-    return {"image": name, "sky": sky, **result, "ratio": ratio, "threads": threads, "two": two, "gain": one / two}
+    return {"image": name, "sky": sky, **result, "ratio": ratio, "threads": most, "two": two, "gain": one / two}
 
 
 def correlated() -> dict:

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from catalogs.checks import within
 from catalogs.schema import Band
 from simulators._kernels._jit import run
-from simulators._kernels.noise import background_pair, photon_pair, variance_pair
+from simulators._kernels.noise import PIXELS, ROWS, add_background, add_photons, fill_variance
 from simulators.streams import MAX_RATE, normal, round_keys, sample_words
 
 __all__ = ["add_noise", "noise_filter", "variance_map"]
@@ -188,8 +188,9 @@ def _correlation(weights: NDArray[np.float64], side: int) -> NDArray[np.float64]
 
 def _fill_variance(image: NDArray[np.float32], index: int, band: Band, variance: NDArray[np.float32]) -> None:
     background, per_electron = np.float32(band.background_sigma**2), np.float32(1.0 / band.electrons_per_unit)
-    jobs = image[:, index].size // _SHARE
-    run(variance_pair, jobs, background, per_electron, index, _flat(image), _flat(variance))
+    flat = _flat(image)
+    share = max(1, _SHARE // max(1, flat.shape[-1]))
+    run(fill_variance, len(flat), background, per_electron, index, flat, _flat(variance), share=share)
 
 
 def _observe_photons(
@@ -202,9 +203,10 @@ def _observe_photons(
     variance: NDArray[np.float32],
 ) -> None:
     keys = round_keys(seed, f"noise.poisson.{band.name}")
-    jobs, background = clean[:, index].size // _SHARE, np.float32(band.background_sigma**2)
-    numbers = (band.electrons_per_unit, band.sky, background)
-    run(photon_pair, jobs, keys, samples, index, *numbers, _flat(clean), _flat(image), _flat(variance))
+    numbers = (band.electrons_per_unit, band.sky, np.float32(band.background_sigma**2))
+    flat = _flat(clean)
+    jobs, share = len(flat) * -(-flat.shape[-1] // PIXELS), max(1, _SHARE // max(1, min(flat.shape[-1], PIXELS)))
+    run(add_photons, jobs, keys, samples, index, *numbers, flat, _flat(image), _flat(variance), share=share)
 
 
 def _add_background(
@@ -220,7 +222,10 @@ def _add_background(
     if weights.size and image.size:
         keys = round_keys(seed, effect)
         padded = np.pad(weights, ((0, 0), (0, -len(weights) % 4))).astype(np.float32)
-        run(background_pair, image[:, index].size // _SHARE, keys, samples, index, padded, image)
+        ny, nx = image.shape[2:]
+        height = ROWS if len(weights) > 1 else max(1, PIXELS // nx)
+        jobs, worth = len(image) * -(-ny // height), max(1, _SHARE // (nx * min(ny, height)))
+        run(add_background, jobs, keys, samples, index, padded, height, image, share=worth)
 
 
 def _flat(image: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
@@ -19,9 +19,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from catalogs.checks import within
 from simulators._kernels._jit import run
-from simulators._kernels.philox import ROUNDS, WEYL, words_pair
-from simulators._kernels.poisson import poissons_pair
-from simulators._kernels.variates import normals_pair, uniforms_pair
+from simulators._kernels.philox import CHUNK, ROUNDS, WEYL, words_of
+from simulators._kernels.poisson import poissons
+from simulators._kernels.variates import normals, uniforms
 
 __all__ = ["MAX_RATE", "effect_key", "normal", "poisson", "raw_words", "round_keys", "sample_words", "uniform"]
 
@@ -73,7 +73,7 @@ def raw_words(seed: int, sample_id: int, effect: str, n: int, element: int = 0) 
     samples = np.array([_whole("sample_id", sample_id)], dtype=np.uint64)
     elements = np.array([_whole("element", element)], dtype=np.uint64)
     words = np.empty((1, _whole("n", n)), dtype=np.uint64)
-    run(words_pair, 1, round_keys(seed, effect), samples, elements, words)
+    run(words_of, 1, round_keys(seed, effect), samples, elements, words)
     stream: NDArray[np.uint64] = words[0]
     return stream
 
@@ -83,12 +83,12 @@ def uniform(seed: int, sample_ids: ArrayLike, effect: str, shape: Sequence[int] 
 
     They are those of numpy's ``Generator.random`` on the same Philox, with 2^-54 in place of 0.
     """
-    return _draw(uniforms_pair, seed, sample_ids, effect, shape)
+    return _draw(uniforms, seed, sample_ids, effect, shape)
 
 
 def normal(seed: int, sample_ids: ArrayLike, effect: str, shape: Sequence[int] = ()) -> NDArray[np.float64]:
     """Standard normal numbers, shape (samples, *shape), by inversion (Wichura 1988, AS 241)."""
-    return _draw(normals_pair, seed, sample_ids, effect, shape)
+    return _draw(normals, seed, sample_ids, effect, shape)
 
 
 def poisson(seed: int, sample_ids: ArrayLike, effect: str, lam: ArrayLike) -> NDArray[np.float64]:
@@ -108,17 +108,23 @@ def poisson(seed: int, sample_ids: ArrayLike, effect: str, lam: ArrayLike) -> ND
         raise ValueError(f"lam has shape {rates.shape}; its first axis must be that of the {samples.size} sample_ids")
     rates = np.ascontiguousarray(rates if rates.ndim else np.full(samples.shape, rates))
     out = np.empty_like(rates)
-    run(poissons_pair, out.size // _SHARE, round_keys(seed, effect), samples, _rows(rates), _rows(out))
+    _share(poissons, round_keys(seed, effect), samples, _rows(rates), _rows(out))
     return out
 
 
 def _draw(
-    pair: tuple[Any, Any], seed: int, sample_ids: ArrayLike, effect: str, shape: Sequence[int]
+    loop: Callable[..., None], seed: int, sample_ids: ArrayLike, effect: str, shape: Sequence[int]
 ) -> NDArray[np.float64]:
     samples = sample_words(sample_ids)
     out = np.empty((samples.size, *(_whole("shape", n) for n in shape)))
-    run(pair, out.size // _SHARE, round_keys(seed, effect), samples, _rows(out))
+    _share(loop, round_keys(seed, effect), samples, _rows(out))
     return out
+
+
+def _share(loop: Callable[..., None], *args: Any) -> None:
+    """Run a loop over chunks of the rows of the last argument."""
+    rows, n = args[-1].shape
+    run(loop, rows * -(-n // CHUNK), *args, share=max(1, _SHARE // max(1, min(n, CHUNK))))
 
 
 def _rows(array: NDArray[np.float64]) -> NDArray[np.float64]:

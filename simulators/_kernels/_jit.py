@@ -16,19 +16,17 @@ from typing import Any
 
 import numba
 import numpy as np
-from numba import prange
 
 __all__ = [
     "JIT_ENABLED",
-    "compile_pair",
     "fast_inline_kernel",
     "fast_kernel",
     "inline_kernel",
     "kernel",
-    "prange",
     "run",
     "set_threads",
     "step_kernel",
+    "threads",
 ]
 
 JIT_ENABLED = not numba.config.DISABLE_JIT
@@ -75,37 +73,32 @@ def step_kernel(function: Callable) -> Callable:
     return _compile(function, {**_FAST, "inline": "always"})
 
 
-def compile_pair(function: Callable, *, fast: bool = False) -> tuple[Callable, Callable]:
-    """Compile one loop body twice: (serial, parallel). Its outer loop is written with `prange`."""
-    options = _FAST if fast else _STRICT
-    return _compile(function, options), _compile(function, {**options, "parallel": True})
-
-
-def run(loop: Callable | tuple[Callable, Callable], count: int, *args: Any, share: int = 1) -> Any:
+def run(loop: Callable, count: int, *args: Any, share: int = 1) -> None:
     """Call ``loop(first, last, *args)`` for 0 .. `count`: in parts of at least `share`, by threads where that is safe.
 
     In one part in forked processes (which may not start threads), outside the main thread (whoever started it shares
     the machine already) and where `set_threads(1)` is in force.
     """
-    if isinstance(loop, tuple):
-        safe = not _forked and threading.current_thread() is threading.main_thread()
-        serial, parallel = loop
-        return (parallel if safe and count > 1 and numba.get_num_threads() > 1 else serial)(*args)
-    parts = min(PARTS * _threads[-1], count // share)
-    alone = _forked or _threads[-1] == 1 or threading.current_thread() is not threading.main_thread()
+    parts = min(PARTS * threads(), count // share)
+    alone = _forked or threads() == 1 or threading.current_thread() is not threading.main_thread()
     if alone or parts < 2 or not JIT_ENABLED:
         loop(0, count, *args)
         return
     bounds = [count * part // parts for part in range(parts + 1)]
-    jobs = [_pool(_threads[-1]).submit(loop, *ends, *args) for ends in itertools.pairwise(bounds)]
+    jobs = [_pool(threads()).submit(loop, *ends, *args) for ends in itertools.pairwise(bounds)]
     for job in jobs:
         job.result()
 
 
+def threads() -> int:
+    """How many threads `run` uses."""
+    return _threads[-1]
+
+
 @functools.cache
-def _pool(threads: int) -> ThreadPoolExecutor:
+def _pool(count: int) -> ThreadPoolExecutor:
     """Threads that call kernels, which run side by side since kernels let go of Python's lock."""
-    return ThreadPoolExecutor(threads, thread_name_prefix="kernel")
+    return ThreadPoolExecutor(count, thread_name_prefix="kernel")
 
 
 @contextmanager
@@ -119,11 +112,8 @@ def set_threads(count: int) -> Iterator[None]:
     """
     if not 1 <= count <= _threads[0]:
         raise ValueError(f"count = {count} is outside [1, {_threads[0]}] threads")
-    before = numba.get_num_threads()
-    numba.set_num_threads(count)
     _threads.append(count)
     try:
         yield
     finally:
         _threads.pop()
-        numba.set_num_threads(before)

@@ -20,7 +20,7 @@ def semicircle(z):
 
 @kernel
 def gather(first, last, grid, u, v, out):
-    """Entries first .. last - 1 of out (P,) = the values of the periodic `grid` (rows, columns) interpolated at columns u and rows v."""
+    """Some of out (P,) = the values of the periodic `grid` (rows, columns) interpolated at columns u and rows v."""
     rows, columns = grid.shape
     for p in range(first, last):
         left, low = math.ceil(u[p] - WIDTH / 2), math.ceil(v[p] - WIDTH / 2)

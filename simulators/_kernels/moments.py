@@ -224,7 +224,7 @@ def measure(image, sigma, rows, mu, system, p):
 
 @kernel
 def adaptive_moments(first, last, images, sigma, out):
-    """Fill rows first .. last - 1 of out (S, 6) = amplitude 2 A, x, y, Mxx, Mxy, Myy of images (S, y, x) [pixel]; NaN without a fixed point."""
+    """Fill rows of out (S, 6) = 2 A, x, y, Mxx, Mxy, Myy of images (S, y, x) [pixel]; NaN for no fixed point."""
     for s in range(first, last):
         rows = np.empty(7 * STRIDE)
         mu = np.empty((5, 5))

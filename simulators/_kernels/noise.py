@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from simulators._kernels._jit import compile_pair, kernel, prange
+from simulators._kernels._jit import kernel
 from simulators._kernels.philox import digit, fill_blocks
 from simulators._kernels.poisson import poisson_row
 from simulators._kernels.variates import FAR, far_pair, quick_pair
 
-__all__ = ["HALO", "REST", "ROWS", "background_pair", "photon_pair", "variance_pair"]
+__all__ = ["HALO", "PIXELS", "REST", "ROWS", "add_background", "add_photons", "fill_variance"]
 
 ROWS = 64  # image rows per job where the noise is filtered
 PIXELS = 4096  # pixels per job otherwise; a multiple of 16
@@ -19,23 +19,26 @@ _32 = np.uint64(32)
 _F0 = np.float32(0.0)
 
 
-def _variance(background, per_electron, band, image, variance):
+@kernel
+def fill_variance(first_sample, last_sample, background, per_electron, band, image, variance):
     """background + max(image, 0) per_electron; images (samples, bands, pixels)."""
-    for sample in prange(image.shape[0]):
+    for sample in range(first_sample, last_sample):
         part, out = image[sample, band], variance[sample, band]
         for i in range(part.size):
             out[i] = max(part[i], _F0) * per_electron + background
 
 
-def _photons(keys, samples, band, electrons, sky, background, expected, image, variance):
+@kernel
+def add_photons(first_job, last_job, keys, samples, band, electrons, sky, background, expected, image, variance):
     """Poisson counts of expected + sky in `electrons` per unit, less the sky, and variance; (samples, bands, pixels).
 
-    The negative part of an image (ringing of a PSF) holds no photons and is added back untouched.
+    A job is `PIXELS` pixels of a sample. The negative part of an image (ringing of a PSF) holds no photons and is
+    added back untouched.
     """
     chunks = (image.shape[2] + PIXELS - 1) // PIXELS
     per_electron = 1.0 / electrons
     quick_per_electron = np.float32(per_electron)
-    for job in prange(samples.size * chunks):
+    for job in range(first_job, last_job):
         sample, first = job // chunks, (job % chunks) * PIXELS
         part = expected[sample, band, first : first + PIXELS]
         out, spread = image[sample, band, first : first + PIXELS], variance[sample, band, first : first + PIXELS]
@@ -105,20 +108,20 @@ def filter_row(white, start, width, weights, total):
                 total[x] += (w0 * part[x] + w1 * part[x + 1]) + (w2 * part[x + 2] + w3 * part[x + 3])
 
 
-def _background(keys, samples, band, weights, image):
+@kernel
+def add_background(first_job, last_job, keys, samples, band, weights, height, image):
     """Add filtered white noise to image (samples, bands, y, x); weights (k, k rounded up to 4) float32, 0 beyond k.
 
     The white normal of pixel (x, y) is draw HALO + x of element HALO + y, whatever the filter and the image's size: so
-    jobs make the rows they need, and bands of different filters can share one field.
+    jobs, of `height` rows each, make what they need, and bands of different filters can share one field.
     """
     reach = weights.shape[0] // 2
     ny, nx = image.shape[2], image.shape[3]
     left = (HALO - reach) // 8 * 8
     skip = HALO - reach - left
     width = (skip + nx + 2 * reach + 7) // 8 * 8
-    height = ROWS if reach else max(1, PIXELS // width)
     jobs = (ny + height - 1) // height
-    for job in prange(samples.size * jobs):
+    for job in range(first_job, last_job):
         sample, top = job // jobs, (job % jobs) * height
         rows = min(height, ny - top)
         white = np.zeros((rows + 2 * reach) * width + 4, np.float32)
@@ -134,8 +137,3 @@ def _background(keys, samples, band, weights, image):
             else:
                 for x in range(nx):
                     row[x] += weights[0, 0] * field[y, x]
-
-
-variance_pair = compile_pair(_variance)
-photon_pair = compile_pair(_photons)
-background_pair = compile_pair(_background)

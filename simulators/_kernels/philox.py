@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from simulators._kernels._jit import compile_pair, inline_kernel, kernel, prange
+from simulators._kernels._jit import inline_kernel, kernel
 
-__all__ = ["CHUNK", "ROUNDS", "WEYL", "digit", "fill_blocks", "fill_words", "philox_block", "words_pair"]
+__all__ = ["CHUNK", "ROUNDS", "WEYL", "digit", "fill_blocks", "fill_words", "philox_block", "words_of"]
 
 ROUNDS = 10
 WEYL = (0x9E3779B97F4A7C15, 0xBB67AE8584CAA73B)  # golden ratio, sqrt(3) - 1
@@ -89,10 +89,8 @@ def digit(keys, sample, element, index, bits):
     return (block[word % 4] >> np.uint64(bits * (index % share))) & np.uint64((1 << bits) - 1)
 
 
-def _words(keys, samples, elements, out):
-    """Fill out (samples, n): row i is stream (samples[i], elements[i])."""
-    for i in prange(samples.size):
+@kernel
+def words_of(first_row, last_row, keys, samples, elements, out):
+    """Fill rows of out (samples, n): row i is stream (samples[i], elements[i])."""
+    for i in range(first_row, last_row):
         fill_words(keys, samples[i], elements[i], 0, out[i])
-
-
-words_pair = compile_pair(_words)

@@ -10,12 +10,12 @@ import math
 
 import numpy as np
 
-from simulators._kernels._jit import compile_pair, inline_kernel, kernel, prange
+from simulators._kernels._jit import inline_kernel, kernel
 from simulators._kernels.elementary import exp_minus, log1p, quick_exp_minus
 from simulators._kernels.philox import CHUNK, digit, fill_words
 from simulators._kernels.variates import QUICK_TAIL, folded, ordered_normal, quick_normal, tail_cell
 
-__all__ = ["ASYMPTOTIC", "SEARCHED", "poisson_of", "poisson_row", "poissons_pair", "word_of"]
+__all__ = ["ASYMPTOTIC", "SEARCHED", "poisson_of", "poisson_row", "poissons", "word_of"]
 
 SEARCHED = 16.0  # below, counts are searched from 0
 ASYMPTOTIC = 1e4  # from here up, an expansion decides alone
@@ -286,13 +286,11 @@ def decide(rates, first, keys, sample, out):
                     part[i] = poisson_of(rates[start + i], word_of(keys, sample, first + start + i))
 
 
-def _poissons(keys, samples, rates, out):
-    """Fill out (samples, n) with counts of expectation rates (samples, n)."""
+@kernel
+def poissons(first_job, last_job, keys, samples, rates, out):
+    """Fill jobs of `CHUNK` draws each of out (samples, n), row by row, with counts of expectation rates (samples, n)."""
     chunks = (out.shape[1] + CHUNK - 1) // CHUNK
-    for job in prange(samples.size * chunks):
+    for job in range(first_job, last_job):
         row, first = job // chunks, (job % chunks) * CHUNK
         part = out[row, first : first + CHUNK]
         poisson_row(rates[row, first : first + CHUNK], first, keys, samples[row], part)
-
-
-poissons_pair = compile_pair(_poissons)

@@ -20,7 +20,7 @@ def sersic_brightness(x, y, source):
 
 @kernel
 def brightness(first, last, x, y, sources, flux, out):
-    """Rows first .. last - 1 of out (S, P) = flux (S,) times the brightness of sources (S, 9) at the points x, y (P,)."""
+    """Rows of out (S, P) = flux (S,) times the brightness of sources (S, 9) at the points x, y (P,)."""
     for s in range(first, last):
         for p in range(out.shape[1]):
             out[s, p] = flux[s] * sersic_brightness(x[p], y[p], sources[s])

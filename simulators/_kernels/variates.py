@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from simulators._kernels._jit import compile_pair, inline_kernel, kernel, prange
+from simulators._kernels._jit import inline_kernel, kernel
 from simulators._kernels.elementary import log, quick_circle, quick_log
 from simulators._kernels.philox import CHUNK, fill_words
 
@@ -17,13 +17,13 @@ __all__ = [
     "folded",
     "normal_of",
     "normal_row",
-    "normals_pair",
+    "normals",
     "ordered_normal",
     "quick_normal",
     "quick_pair",
     "tail_cell",
     "uniform_of",
-    "uniforms_pair",
+    "uniforms",
 ]
 
 _TAIL = 0.075  # AS 241 changes its approximation here
@@ -163,7 +163,7 @@ def tail_cell(top):
 def quick_pair(top, angle):
     """Two independent standard normals in float32 (Box & Muller 1958, Ann. Math. Stat. 29, 610).
 
-    `top` (uint32) makes their length, up to 6.7 and its square to 1e-6, and `angle` (int32) their direction to 2e-7.
+    `top` (uint32) makes their length, up to 6.7 and its square to 2e-6, and `angle` (int32) their direction to 2e-7.
     """
     length = np.float32(math.sqrt(_MINUS_TWO * quick_log((np.float32(top) + _HALF) * _HALF_CELL)))
     cosine, sine = quick_circle(angle)
@@ -179,10 +179,11 @@ def far_pair(top, rest, angle):
     return length * cosine, length * sine
 
 
-def _uniforms(keys, samples, out):
-    """Fill out (samples, n)."""
+@kernel
+def uniforms(first_job, last_job, keys, samples, out):
+    """Fill jobs of `CHUNK` draws each of out (samples, n), row by row."""
     chunks = (out.shape[1] + CHUNK - 1) // CHUNK
-    for job in prange(samples.size * chunks):
+    for job in range(first_job, last_job):
         row, first = job // chunks, (job % chunks) * CHUNK
         part = out[row, first : first + CHUNK]
         words = np.empty(part.size, np.uint64)
@@ -191,16 +192,13 @@ def _uniforms(keys, samples, out):
             part[i] = uniform_of(words[i])
 
 
-def _normals(keys, samples, out):
-    """Fill out (samples, n)."""
+@kernel
+def normals(first_job, last_job, keys, samples, out):
+    """As `uniforms`."""
     chunks = (out.shape[1] + CHUNK - 1) // CHUNK
-    for job in prange(samples.size * chunks):
+    for job in range(first_job, last_job):
         row, first = job // chunks, (job % chunks) * CHUNK
         part = out[row, first : first + CHUNK]
         words = np.empty(part.size, np.uint64)
         fill_words(keys, samples[row], _ELEMENT_0, first, words)
         normal_row(words, part)
-
-
-uniforms_pair = compile_pair(_uniforms)
-normals_pair = compile_pair(_normals)

@@ -1,4 +1,4 @@
-"""How kernels are compiled: one module decides, parallel equals serial, and NaN keeps its meaning."""
+"""How kernels are compiled and shared by threads: one module decides, and NaN keeps its meaning."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def words_of_numba(source):
     return found & FORBIDDEN
 
 
-def halves_above_three(values, out):
-    for i in _jit.prange(values.size):
+def halves_above_three(first, last, values, out):
+    for i in range(first, last):
         out[i] = values[i] // 2 if values[i] > 3 else -1
 
 
@@ -55,7 +55,7 @@ def count_nan(values):
     return count
 
 
-HALVES = _jit.compile_pair(halves_above_three)
+HALVES = _jit.kernel(halves_above_three)
 QUOTIENT = [_jit.kernel(divide), _jit.inline_kernel(divide), _jit.fast_kernel(divide)]
 
 
@@ -94,52 +94,81 @@ def test_fast_kernels_still_see_nan_and_infinity():
     assert _jit.fast_kernel(count_nan)(np.array([1.0, np.nan, np.inf, -np.inf])) == 3
 
 
-def test_parallel_equals_serial():
-    size = 10**7 if _jit.JIT_ENABLED else 50
-    values, outs = np.arange(size), np.zeros((2, size), np.int64)
-    for compute, out in zip(HALVES, outs, strict=True):
-        compute(values, out)
-    assert np.array_equal(outs[0], outs[1])
-    assert np.array_equal(outs[0], np.where(values > 3, values // 2, -1))
+def test_run_does_all_once():
+    size = 10**6 if _jit.JIT_ENABLED else 50
+    values, out = np.arange(size), np.zeros(size, np.int64)
+    _jit.run(HALVES, size, values, out)
+    assert np.array_equal(out, np.where(values > 3, values // 2, -1))
 
 
 @compiled
 def test_nothing_is_cached_on_disk():
     """numba's cache does not see changes in other files."""
-    assert not any(half.targetoptions.get("cache") for half in HALVES)
-    HALVES[0](np.arange(3), np.zeros(3, np.int64))
+    assert not HALVES.targetoptions.get("cache")
+    HALVES(0, 3, np.arange(3), np.zeros(3, np.int64))
     ours = ("simulators", "astrogan", "tests")  # the environment beside them holds other packages, which do cache
     assert not [path for folder in ours for path in (ROOT / folder).rglob("*.nb[ic]")]
 
 
-PAIR = (lambda: "serial", lambda: "parallel")
-two_threads = pytest.mark.skipif(_jit.numba.get_num_threads() < 2, reason="numba has one thread here")
+def calls(count, share=1):
+    """(first, last, name of the thread) of the parts in which a loop is run, in order."""
+    seen = []
+    _jit.run(lambda first, last: seen.append((first, last, threading.current_thread().name)), count, share=share)
+    return sorted(seen)
+
+
+two_threads = pytest.mark.skipif(not _jit.JIT_ENABLED or _jit.threads() < 2, reason="there is one thread here")
 
 
 @two_threads
-def test_run_shares_jobs_in_the_main_thread_only():
-    assert _jit.run(PAIR, 2) == "parallel"
-    assert _jit.run(PAIR, 1) == "serial"
+def test_run_shares_work_among_threads():
+    parts = calls(103)
+    assert [last for _, last, _ in parts[:-1]] == [first for first, _, _ in parts[1:]]
+    assert (parts[0][0], parts[-1][1]) == (0, 103)
+    assert len(parts) == _jit.PARTS * _jit.threads()
+    assert all(name.startswith("kernel") for _, _, name in parts)
+
+
+@two_threads
+def test_no_part_is_smaller_than_asked():
+    assert all(last - first >= 40 for first, last, _ in calls(103, share=40))
+    assert calls(103, share=60) == [(0, 103, "MainThread")]
+    assert calls(1) == [(0, 1, "MainThread")]
+    assert calls(0) == [(0, 0, "MainThread")]
+
+
+@two_threads
+def test_run_stays_in_a_thread_that_is_not_the_main_one():
     answers = []
-    thread = threading.Thread(target=lambda: answers.append(_jit.run(PAIR, 2)))
+    thread = threading.Thread(target=lambda: answers.extend(calls(100)), name="mine")
     thread.start()
     thread.join()
-    assert answers == ["serial"]
+    assert answers == [(0, 100, "mine")]
+
+
+@two_threads
+def test_errors_of_threads_are_raised():
+    def fails(first, last):
+        if first:
+            raise RuntimeError("in a part")
+
+    with pytest.raises(RuntimeError, match="in a part"):
+        _jit.run(fails, 100)
 
 
 @two_threads
 def test_set_threads_holds_in_its_block():
-    before = _jit.numba.get_num_threads()
+    before = _jit.threads()
     with _jit.set_threads(1):
-        assert _jit.run(PAIR, 100) == "serial"
-    assert _jit.numba.get_num_threads() == before
+        assert calls(100) == [(0, 100, "MainThread")]
+    assert _jit.threads() == before
 
 
 def test_set_threads_is_undone_after_an_error():
-    before = _jit.numba.get_num_threads()
+    before = _jit.threads()
     with pytest.raises(RuntimeError, match="inside"), _jit.set_threads(1):
         raise RuntimeError("inside")
-    assert _jit.numba.get_num_threads() == before
+    assert _jit.threads() == before
 
 
 @pytest.mark.parametrize("count", [0, -1, 10**6])
@@ -150,17 +179,17 @@ def test_set_threads_refuses_what_numba_has_not(count):
 
 FORK = """
 import os, numpy as np
-from simulators._kernels._jit import compile_pair, prange, run
-def body(out):
-    for i in prange(out.size):
+from simulators._kernels._jit import kernel, run
+@kernel
+def body(first, last, out):
+    for i in range(first, last):
         out[i] = i
-pair = compile_pair(body)
 out = np.zeros(100)
-run(pair, 100, out)
+run(body, 100, out)
 child = os.fork()
 if child == 0:
     out[:] = 0
-    run(pair, 100, out)
+    run(body, 100, out)
     os._exit(0 if out.sum() == 4950 else 1)
 raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
@@ -169,6 +198,6 @@ raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 @compiled
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
 def test_kernels_survive_a_fork():
-    """A forked loader's worker would be aborted by OpenMP if it ran the parallel half."""
+    """A forked loader's worker has none of the threads that its parent shared work among."""
     done = subprocess.run([sys.executable, "-c", FORK], cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr

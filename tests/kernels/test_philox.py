@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from simulators._kernels.philox import ROUNDS, WEYL, digit, fill_words, high, philox_block, words_pair
+from simulators._kernels.philox import ROUNDS, WEYL, digit, fill_words, high, philox_block, words_of
 
 pytestmark = pytest.mark.kernels
 EXTREMES = [0, 1, 2**32 - 1, 2**32, 2**53 + 1, 2**63 - 1, 2**63, 2**64 - 2, 2**64 - 1]
@@ -55,7 +55,7 @@ def test_known_answers(counter, key, words):
 @pytest.mark.parametrize("element", [0, 7, 2**64 - 1])
 def test_words_are_numpys(key, sample, element):
     words = np.empty((1, 13), np.uint64)
-    words_pair[0](round_keys(key), np.array([sample], np.uint64), np.array([element], np.uint64), words)
+    words_of(0, 1, round_keys(key), np.array([sample], np.uint64), np.array([element], np.uint64), words)
     assert np.array_equal(words[0], numpy_words(key, (0, element, 0, sample), 13))
 
 
@@ -88,10 +88,11 @@ def test_digits_are_the_words_from_their_lowest_bits_up(bits):
         assert int(digit(round_keys((1, 2)), *as_words(3, 5), index, bits)) == expected
 
 
-def test_parallel_equals_serial():
+def test_rows_stand_alone():
     samples, elements = np.arange(6, dtype=np.uint64), np.arange(6, dtype=np.uint64)[::-1].copy()
     outs = np.zeros((2, 6, 10), np.uint64)
-    for fill, out in zip(words_pair, outs, strict=True):
-        fill(round_keys((1, 2)), samples, elements, out)
+    words_of(0, 6, round_keys((1, 2)), samples, elements, outs[0])
+    for row in range(6):
+        words_of(row, row + 1, round_keys((1, 2)), samples, elements, outs[1])
     assert np.array_equal(outs[0], outs[1])
     assert len(np.unique(outs[0])) == 60

@@ -9,7 +9,8 @@ import pytest
 from scipy import special, stats
 
 from simulators._kernels import poisson
-from simulators._kernels._jit import JIT_ENABLED
+from simulators._kernels._jit import JIT_ENABLED, run
+from simulators._kernels.philox import CHUNK
 from simulators.streams import effect_key, round_keys, sample_words
 
 pytestmark = pytest.mark.kernels
@@ -28,7 +29,7 @@ def poissons(rates, seed=1, first_sample=0):
     """Counts of rates (samples, n), from one seed."""
     out = np.empty_like(rates)
     samples = sample_words(np.arange(first_sample, first_sample + len(rates)))
-    poisson.poissons_pair[0](round_keys(seed, "test"), samples, rates, out)
+    run(poisson.poissons, len(rates) * -(-rates.shape[1] // CHUNK), round_keys(seed, "test"), samples, rates, out)
     return out
 
 

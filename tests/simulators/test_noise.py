@@ -11,7 +11,7 @@ from scipy.signal import correlate2d
 
 from catalogs.schema import Band
 from simulators import noise, streams
-from simulators._kernels._jit import JIT_ENABLED, numba, set_threads
+from simulators._kernels._jit import JIT_ENABLED, set_threads, threads
 from simulators._kernels.noise import HALO
 from simulators._kernels.philox import fill_words
 
@@ -193,7 +193,7 @@ def test_a_sample_alone_equals_itself_in_any_batch():
 
 
 @needs_compiled
-@pytest.mark.skipif(numba.get_num_threads() < 2, reason="numba has one thread here")
+@pytest.mark.skipif(threads() < 2, reason="numba has one thread here")
 def test_threads_change_nothing():
     expected = scene(8, len(BANDS), 150, 90)
     with set_threads(1):

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 from simulators import streams
-from simulators._kernels._jit import JIT_ENABLED, numba, set_threads
+from simulators._kernels._jit import JIT_ENABLED, set_threads, threads
 from simulators._kernels.poisson import poisson_of
 
 ROOT = Path(__file__).resolve().parents[2]
 RATES = np.array([0.0, 0.01, 2.0, 15.99, 16.0, 300.0, 1e9])
-two_threads = pytest.mark.skipif(numba.get_num_threads() < 2, reason="numba has one thread here")
+two_threads = pytest.mark.skipif(threads() < 2, reason="numba has one thread here")
 
 
 def numpy_philox(seed, effect, element, sample):

@@ -288,7 +288,7 @@ def decide(rates, first, keys, sample, out):
 
 @kernel
 def poissons(first_job, last_job, keys, samples, rates, out):
-    """Fill jobs of `CHUNK` draws each of out (samples, n), row by row, with counts of expectation rates (samples, n)."""
+    """Fill jobs of `CHUNK` draws of out (samples, n), row by row, with counts of expectation rates (samples, n)."""
     chunks = (out.shape[1] + CHUNK - 1) // CHUNK
     for job in range(first_job, last_job):
         row, first = job // chunks, (job % chunks) * CHUNK

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 import catalogs
 from simulators import _quasars as quasars
@@ -24,6 +24,9 @@ from simulators.population import resolve
 from simulators.raytracing import draw_lensed
 from simulators.selection import Expected
 from simulators.simulator import Simulator
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 __all__ = ["StrongLens"]
 
@@ -122,6 +125,12 @@ class StrongLens(Simulator):
         lens = self._lens(labels)
         distance = quasars.delay_distances(lens, labels, self._cosmology)
         return quasars.image_labels(lens, labels, self.grid, distance)
+
+    def tangent(self, truth: xr.Dataset | Mapping[str, ArrayLike], labels: Iterable[str] | None = None) -> xr.DataArray:
+        """See `Simulator.tangent`; of images at ``accuracy="high"``, whose errors the differences would amplify."""
+        if self.accuracy == "high":
+            return super().tangent(truth, labels)
+        return dataclasses.replace(self, accuracy="high").tangent(truth, labels)
 
     def _draw(self, part: str, labels: dict[str, Array], out: Array) -> None:
         if part == "light":

@@ -28,9 +28,9 @@ __all__ = ["LINE_OF_SIGHT", "MASSES", "Mass", "lens_of", "mass_labels", "masses_
 Labels = Mapping[str, NDArray[np.float64]]
 LINE_OF_SIGHT = "line_of_sight"
 _MAIN = ("lens_e1", "lens_e2", "lens_x", "lens_y")
-# Wide steps: cells that are refined more or less as labels move make the image a little rough, and what bends the light
-# less needs wider ones. Lengths of masses are fractions of themselves (negative), positions fractions of a pixel.
-_STEPS = {"theta_E": -2e-3, "gamma": 2e-3, "e1": 2e-3, "e2": 2e-3, "x": 2e-2, "y": 2e-2}
+# Cells that are refined more or less as labels move make the image a little rough: these steps balance that against the
+# bend of images near caustics, and what bends the light less needs wider ones. Lengths of masses are fractions of themselves (negative), positions fractions of a pixel.
+_STEPS = {"theta_E": -3e-4, "gamma": 1e-3, "e1": 6e-4, "e2": 6e-4, "x": 3e-3, "y": 3e-3}
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ MASSES: dict[str, Mass] = {
     "sie": _main(SIE, "theta_E"),
     "nfw": _each(NFW, "halo", "r_s alpha_s e1 e2 x y", r_s=-1e-2, alpha_s=-1e-2, e1=5e-3, e2=5e-3, x=0.1, y=0.1),
     "point": _each(PointMass, "point", "theta_E x y"),
-    "shear": _each(ExternalShear, "shear", "g1 g2", g1=2e-3, g2=2e-3),
+    "shear": _each(ExternalShear, "shear", "g1 g2", g1=4e-4, g2=4e-4),
     "sheet": _each(ConvergenceSheet, "sheet", "kappa", kappa=2e-3),
     "multipole3": _multipole(3),
     "multipole4": _multipole(4),

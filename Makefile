@@ -39,7 +39,7 @@ docs: $(VENV)/.dev
 	$(PYTEST) README.md docs
 
 bench: $(VENV)/.dev
-	set -e; for script in $(wildcard benchmarks/*.py); do echo "== $$script"; PATH="$(CURDIR)/$(BIN):$$PATH" python $$script; done
+	set -e; for script in $(filter-out benchmarks/_%,$(wildcard benchmarks/*.py)); do echo "== $$script"; PATH="$(CURDIR)/$(BIN):$$PATH" python $$script; done
 
 clean:
 	rm -rf $(VENV) build dist .coverage* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

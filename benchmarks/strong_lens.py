@@ -1,24 +1,26 @@
-"""Speed and error of StrongLens and of lenstronomy on the systems of ../shared/bench, interleaved, one thread.
+"""Speed and error of StrongLens, of lenstronomy and of caustics on the systems of ../shared/bench.
 
 python benchmarks/strong_lens.py [FOLDER]  # FOLDER holds common.py and the converged w2_ref_*_seed2.npy
 
-Prints a table and writes build/strong_lens.json.
+One thread on one core, all codes in turn, in processor time; and how much faster two threads make ours. Prints a table
+and writes build/strong_lens.json. caustics is no dependency: its rows are left out where it is not installed.
 """
 
 from __future__ import annotations
 
-import os
+import sys
+from pathlib import Path
 
-if __name__ == "__main__":  # before numpy and numba start their threads
-    for _pool in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
-        os.environ.setdefault(_pool, "1")
+sys.path.insert(0, str(Path(__file__).parent))
+from _timing import prepare, rates, scaling
+
+if __name__ == "__main__":
+    prepare()
 
 import importlib.util
 import json
-import sys
-import time
+import os
 import warnings
-from pathlib import Path
 
 import numpy as np
 
@@ -33,7 +35,9 @@ SETS = {
     "hst100_gauss": (100, 0.05, Gaussian(0.1)),
 }
 ACCURACIES = ("fast", "default", "high")
-SYSTEMS, ROUNDS, THEIRS = 128, 5, 4  # systems drawn, repetitions, images of lenstronomy's in each
+SYSTEMS, ROUNDS, THEIRS = 128, 5, 4  # systems drawn, repetitions, images of a peer's in each
+LENSTRONOMY = "lenstronomy, 4 rays per pixel and axis"
+CAUSTICS = "caustics, 4 rays per pixel and axis"
 
 
 def load(folder: Path, name: str):
@@ -80,11 +84,11 @@ def errors(images: np.ndarray, reference: np.ndarray) -> tuple[float, float]:
     return float(np.median(worst)), float(worst.max())
 
 
-def lenstronomy_images(folder: Path, name: str, systems: dict):
+def lenstronomy_images(folder: Path, name: str):
     """A function of (first, last) that draws systems as lenstronomy does best: EPL_NUMBA, 4 rays per pixel and axis,
     convolved at that scale, without noise."""
     sys.path.insert(0, str(folder))
-    peer = load(folder, "w2_lenstronomy")
+    peer, systems = load(folder, "w2_lenstronomy"), load(folder, "common").w2_params(SYSTEMS)
     cfg, kind = (peer.W2H if name.startswith("hst") else peer.W2G), name.split("_")[1]
     model = peer.image_model(cfg, "EPL_NUMBA", 4, True, kind)
 
@@ -101,35 +105,65 @@ def lenstronomy_images(folder: Path, name: str, systems: dict):
     return draw
 
 
-def rate(function, images: int) -> float:
-    start = time.perf_counter()
-    function()
-    return images / (time.perf_counter() - start)
+def caustics_images(folder: Path, name: str):
+    """A function of (first, last) that draws systems with caustics: float32, one batch, 4 rays per pixel and axis."""
+    import torch
+
+    sys.path.insert(0, str(folder))
+    # the workload pins and starts its threads when it is loaded, for the number that its command line names
+    arguments, sys.argv = sys.argv, ["w2_caustics", "1"]
+    cores = os.sched_getaffinity(0)
+    peer = load(folder, "w2_caustics")
+    sys.argv = arguments
+    os.sched_setaffinity(0, cores)
+    cfg, kind = (peer.W2H if name.startswith("hst") else peer.W2G), name.split("_")[1]
+    simulator, modules = peer.build(cfg, 4, kind)
+    rows = peer.params_for(simulator, modules, load(folder, "common").w2_params(SYSTEMS), SYSTEMS)
+    batch = torch.vmap(simulator)
+
+    def draw(first: int, last: int) -> np.ndarray:
+        with torch.no_grad():
+            return batch(rows[first:last]).numpy()
+
+    return draw
+
+
+def peers(folder: Path, name: str) -> dict:
+    made = {LENSTRONOMY: lenstronomy_images(folder, name)}
+    if importlib.util.find_spec("caustics") is None:
+        print("caustics is not installed: left out", file=sys.stderr)
+    else:
+        made[CAUSTICS] = caustics_images(folder, name)
+    return made
+
+
+def same_unit(images: np.ndarray, reference: np.ndarray, scale: float) -> np.ndarray:
+    """Codes and versions differ in whether pixels hold flux or brightness."""
+    return images if 0.5 < images.sum() / reference.sum() < 2.0 else images * scale**2
 
 
 def measure(folder: Path, name: str) -> list[dict]:
     """One row for each code and accuracy."""
-    systems = load(folder, "common").w2_params(SYSTEMS)
     reference = np.load(folder / f"w2_ref_{name}_seed2.npy")
-    labels, count = labels_of(systems, SYSTEMS), len(reference)
-    theirs = lenstronomy_images(folder, name, systems)
-    jobs = {"lenstronomy": (lambda: theirs(0, THEIRS), THEIRS)}
+    labels, count = labels_of(load(folder, "common").w2_params(SYSTEMS), SYSTEMS), len(reference)
+    jobs, images, threads = {}, {}, {}
+    for code, draw in peers(folder, name).items():
+        jobs[code] = (lambda draw=draw: draw(0, THEIRS), THEIRS)
+        parts = [draw(i, min(i + 10, count)) for i in range(0, count, 10)]
+        images[code] = same_unit(np.concatenate(parts), reference, SETS[name][1])
     for accuracy in ACCURACIES:
         simulator = simulator_of(name, accuracy)
         jobs[accuracy] = (lambda simulator=simulator: simulator.render(labels)["image"].values[:, 0], SYSTEMS)
-    images = {job: theirs(0, count) if job == "lenstronomy" else function() for job, (function, _) in jobs.items()}
-    if not 0.5 < images["lenstronomy"].sum() / reference.sum() < 2.0:
-        images["lenstronomy"] = images["lenstronomy"] * SETS[name][1] ** 2  # versions differ in their unit
-    rates = {job: [] for job in jobs}
-    for _ in range(ROUNDS):
-        for job, (function, done) in jobs.items():
-            rates[job].append(rate(function, done))
+        images[accuracy] = jobs[accuracy][0]()
+        threads[accuracy] = scaling(jobs[accuracy][0], ROUNDS)
+    measured = rates(jobs, ROUNDS)
     rows = []
-    for job, values in rates.items():
-        ratio = np.median(np.asarray(values) / np.asarray(rates["lenstronomy"]))
+    for job, values in measured.items():
+        row = {"set": name, "code": job, "images_per_s": float(np.median(values))}
+        for peer in (LENSTRONOMY, CAUSTICS):
+            row[f"times_{peer.split(',')[0]}"] = float(np.median(np.divide(values, measured.get(peer, np.nan))))
         median, worst = errors(images[job][:count], reference)
-        row = {"set": name, "code": job, "images_per_s": float(np.median(values)), "ratio": float(ratio)}
-        rows.append(row | {"error_median": median, "error_worst": worst})
+        rows.append(row | {"error_median": median, "error_worst": worst, "two_threads": threads.get(job)})
     return rows
 
 
@@ -137,19 +171,17 @@ def main(folder: Path) -> None:
     if not folder.is_dir():
         print(f"no converged references in {folder}: nothing to compare with")
         return
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     warnings.simplefilter("ignore")
     rows = []
-    print("| set | code | images/s | times lenstronomy | error/peak, median | worst |\n|---|---|---|---|---|---|")
+    print("| set | code | images/s | times lenstronomy | times caustics | error/peak, median | worst | two threads |")
+    print("|---|---|---|---|---|---|---|---|")
     for name in SETS:
         for row in measure(folder, name):
             rows.append(row)
-            speed = f"{row['images_per_s']:.0f} | {row['ratio']:.1f}"
-            print(
-                f"| {name} | {row['code']} | {speed} | {row['error_median']:.1e} | {row['error_worst']:.1e} |",
-                flush=True,
-            )
+            speed = f"{row['images_per_s']:.0f} | {row['times_lenstronomy']:.1f} | {row['times_caustics']:.1f}"
+            threads = f"{row['two_threads']:.2f}" if row["two_threads"] else "–"
+            error = f"{row['error_median']:.1e} | {row['error_worst']:.1e}"
+            print(f"| {name} | {row['code']} | {speed} | {error} | {threads} |", flush=True)
     (ROOT / "build").mkdir(exist_ok=True)
     (ROOT / "build" / "strong_lens.json").write_text(json.dumps(rows, indent=1))
 

@@ -1,23 +1,24 @@
-"""Speed and error of WeakLens and of GalSim on the stamps of ../shared/bench, interleaved, one thread.
+"""Speed and error of WeakLens and of GalSim on the stamps of ../shared/bench.
 
 python benchmarks/weak_lens.py [FOLDER]  # FOLDER holds common.py and the converged w1_ref.npy
 
-Prints a table and writes build/weak_lens.json.
+One thread on one core, all codes in turn, in processor time; and how much faster two threads make ours. Prints a table
+and writes build/weak_lens.json.
 """
 
 from __future__ import annotations
 
-import os
+import sys
+from pathlib import Path
 
-if __name__ == "__main__":  # before numpy and numba start their threads
-    for _pool in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
-        os.environ.setdefault(_pool, "1")
+sys.path.insert(0, str(Path(__file__).parent))
+from _timing import prepare, rates, scaling
+
+if __name__ == "__main__":
+    prepare()
 
 import importlib.util
 import json
-import sys
-import time
-from pathlib import Path
 
 import galsim
 import numpy as np
@@ -70,12 +71,6 @@ def theirs(drawn: dict, noise: bool):
     return draw
 
 
-def rate(function, count: int) -> float:
-    start = time.perf_counter()
-    function()
-    return count / (time.perf_counter() - start)
-
-
 def stamps(folder: Path) -> list[dict]:
     """Rates with noise, errors without, of GalSim with n on a grid of 0.1 (tables cached) and of ours."""
     grid = parameters(folder, STAMPS, quantise_n=0.1)
@@ -85,7 +80,7 @@ def stamps(folder: Path) -> list[dict]:
     gridded = theirs(grid, noise=True)
     gridded(0, STAMPS)
     jobs = {"GalSim, n on a grid of 0.1": (lambda: gridded(0, STAMPS), STAMPS)}
-    fresh = iter(range(10**6))
+    threads, fresh = {}, iter(range(10**6))
     jobs["GalSim, continuous n"] = (
         lambda: theirs(parameters(folder, FRESH, seed=1000 + next(fresh)), noise=True)(0, FRESH),
         FRESH,
@@ -93,15 +88,12 @@ def stamps(folder: Path) -> list[dict]:
     for accuracy in ACCURACIES:
         jobs[accuracy] = (ours(accuracy, grid)[1], STAMPS)
         images[accuracy] = ours(accuracy, exact)[0]()["image"].values[:, 0]
-        jobs[accuracy][0]()
-    rates = {job: [] for job in jobs}
-    for _ in range(ROUNDS):
-        for job, (function, count) in jobs.items():
-            rates[job].append(rate(function, count))
-    base, slow = (np.asarray(rates[name]) for name in ("GalSim, n on a grid of 0.1", "GalSim, continuous n"))
+        threads[accuracy] = scaling(jobs[accuracy][0], ROUNDS)
+    measured = rates(jobs, ROUNDS)
+    base, slow = (np.asarray(measured[name]) for name in ("GalSim, n on a grid of 0.1", "GalSim, continuous n"))
     rows = []
-    for job, values in rates.items():
-        row = {"code": job, "stamps_per_s": float(np.median(values))}
+    for job, values in measured.items():
+        row = {"code": job, "stamps_per_s": float(np.median(values)), "two_threads": threads.get(job)}
         row |= {"ratio": float(np.median(values / base)), "ratio_continuous": float(np.median(values / slow))}
         if job in images:
             error = np.abs(images[job] - reference).max((1, 2)) / reference.max((1, 2))
@@ -116,17 +108,18 @@ def main(folder: Path) -> None:
         result["stamps"] = stamps(folder)
     else:
         print(f"no converged references in {folder}: stamps are left out")
-    print("| stamps of 64 x 64, Moffat PSF, noise | stamps/s | ratio | to continuous n | error/peak, median | worst |")
-    print("|---|---|---|---|---|---|")
+    print(
+        "| stamps of 64 x 64, Moffat, noise | stamps/s | ratio | to continuous n | error/peak | worst | two threads |"
+    )
+    print("|---|---|---|---|---|---|---|")
     for row in result.get("stamps", []):
         errors = " | ".join(f"{row[key]:.1e}" if key in row else "as above" for key in ("error_median", "error_worst"))
-        rates = f"{row['stamps_per_s']:.0f} | {row['ratio']:.2f} | {row['ratio_continuous']:.1f}"
-        print(f"| {row['code']} | {rates} | {errors} |")
+        speed = f"{row['stamps_per_s']:.0f} | {row['ratio']:.2f} | {row['ratio_continuous']:.1f}"
+        threads = f"{row['two_threads']:.2f}" if row["two_threads"] else "–"
+        print(f"| {row['code']} | {speed} | {errors} | {threads} |")
     (ROOT / "build").mkdir(exist_ok=True)
     (ROOT / "build" / "weak_lens.json").write_text(json.dumps(result, indent=2) + "\n")
 
 
 if __name__ == "__main__":
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     main(Path(sys.argv[1]) if len(sys.argv) > 1 else BENCH)

@@ -98,10 +98,10 @@ def halo_angles(
 
 
 def concentration(mass: ArrayLike, redshift: float, cosmology: Any) -> Array:
-    """Mean concentration of haloes of `mass` [solMass, 200 times critical] (Duffy et al. 2008, eq. 4, table 1).
+    """Mean concentration of haloes of `mass` [solMass, 200 times critical] (Duffy et al. 2008, MNRAS 390, L64, eq. 4).
 
-    NFW fits to all haloes at redshift 0 to 2, whose masses were 1e11 to 1e15 solMass / h; smaller ones are
-    extrapolated.
+    The numbers are those of its table 1 for all haloes at redshift 0 to 2, as CCL's ConcentrationDuffy08 has them too;
+    smaller haloes than its 1e11 solMass / h are extrapolated (equation and limit quoted from memory).
     """
     pivot = 2e12 / cosmology.h
     return np.asarray(5.71 * (np.asarray(mass) / pivot) ** -0.084 * (1.0 + redshift) ** -0.47)

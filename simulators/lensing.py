@@ -149,8 +149,8 @@ def _fermat(lens: Deflector, x: ArrayLike, y: ArrayLike) -> Array:
 def arrival_times(lens: Deflector, x: ArrayLike, y: ArrayLike, distance: float) -> Array:
     """Arrival times of images at x, y [arcsec], up to a constant [days], shape (N, *x.shape).
 
-    (Blandford & Narayan 1986, ApJ 310, 568, eq. 2.3.) Differences between the images of one source are its time
-    delays.
+    (Schneider 1985, A&A 143, 413; Blandford & Narayan 1986, ApJ 310, 568.) Differences between the images of one source
+    are its time delays.
 
     Parameters
     ----------

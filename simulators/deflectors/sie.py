@@ -17,8 +17,8 @@ __all__ = ["SIE"]
 
 @dataclass(frozen=True)
 class SIE(Deflector):
-    """Singular isothermal ellipsoids in closed form (Kormann, Schneider & Bartelmann 1994, A&A 284, 285,
-    eq. 27).
+    """Singular isothermal ellipsoids in closed form (Kormann, Schneider & Bartelmann 1994, A&A 284, 285, section 3; the
+    number of the section is quoted from memory).
 
     It is the EPL of gamma = 2, lenstronomy's SIE without its core.
 

@@ -1,4 +1,4 @@
-# make demo | test | lint | fault | bench | docs | clean. PYTHON=python3.12 chooses the interpreter that makes .venv.
+# make demo | test | lint | fault | bench | docs | galleries | clean. PYTHON=python3.12 chooses the interpreter that makes .venv.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -8,7 +8,7 @@ SOURCES := $(shell find $(PACKAGES) -type f -not -name '*.pyc')
 # One thread for each of numpy's and torch's pools: the tests run in two processes already.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
-.PHONY: demo test lint types kernels unit fault bench docs clean
+.PHONY: demo test lint types kernels unit fault bench docs galleries clean
 
 demo: $(VENV)/.demo
 	$(BIN)/astrogan demo --overwrite
@@ -37,6 +37,9 @@ fault: $(VENV)/.dev
 
 docs: $(VENV)/.dev
 	$(PYTEST) README.md docs
+
+galleries: $(VENV)/.dev
+	set -e; for script in lenses psfs surveys; do $(BIN)/python docs/galleries/$$script.py; done
 
 bench: $(VENV)/.dev
 	set -e; for script in $(filter-out benchmarks/_%,$(wildcard benchmarks/*.py)); do echo "== $$script"; PATH="$(CURDIR)/$(BIN):$$PATH" python $$script; done

@@ -45,6 +45,12 @@ _KINDS = {
         {"late": 3.0, "spectrum": -0.5},
     ),
     "nfw_halo": _Kind(2, (3,), ("c0", "c1"), {"scatter": 0.0, "evolution": 0.0, "pivot": 1.0}),
+    "size_luminosity": _Kind(
+        1,
+        (2,),
+        ("alpha", "beta", "gamma", "break"),
+        {"faint_scatter": 0.0, "bright_scatter": 0.0, "evolution": 0.0, "pivot": 1.0},
+    ),
     "axis_ratio": _Kind(2, (0, 1), ("intercept", "lowest"), {"slope": 0.0}),
 }
 RELATIONS = tuple(_KINDS)
@@ -79,6 +85,10 @@ class Relation:
         - ``size`` of (x, redshift): half-light radius of log10 (r / kpc) = c0 + c1 t + c2 t^2 +
           evolution log10((1 + z) / pivot), with a Gaussian `scatter` [dex]; t is log10 x, or the absolute magnitude
           where x is a flux drawn as a magnitude (for a spectrum flat in f_nu);
+        - ``size_luminosity`` of (flux drawn as a magnitude, redshift): half-light radius of log10 (r / kpc) = gamma -
+          0.4 alpha M + (beta - alpha) log10(1 + 10^(-0.4 (M - break))) + evolution log10((1 + z) / pivot), M as above,
+          with a scatter of ln r that goes from `faint_scatter` to `bright_scatter` across the break (Shen et al. 2003,
+          MNRAS 343, 978, eqs. 15 and 16; eq. 14, early types, is alpha = beta = a, gamma = b);
         - ``axis_ratio`` of nothing or (x): an ellipticity of random direction, 1 - q being Rayleigh of scale
           intercept + slope x, cut at q = lowest.
     labels : tuple of str
@@ -119,7 +129,7 @@ class Relation:
         values = self.parameters
         for name in values:
             positive = name in ("power", "pivot", "high")
-            lowest = 0.0 if positive or name in ("scatter", "lowest", "low") else -1e30
+            lowest = 0.0 if positive or name.endswith("scatter") or name in ("lowest", "low") else -1e30
             within(f"{self.kind} {name}", values[name], lowest, 1e30, self.unit, open_low=positive)
         within(f"{self.kind} lowest", values.get("lowest", 0.0), 0.0, 0.999)
         for first, last in (("low", "high"), ("bright", "faint")):

@@ -104,9 +104,11 @@ class _Draw:
     def uniforms(self, shape: tuple[int, ...] = ()) -> Array:
         return streams.uniform(self.seed, self.ids, f"label.{self.relation.labels[0]}{self.tag}", shape)
 
+    def normal(self) -> Array:
+        return streams.normal(self.seed, self.ids, f"label.{self.relation.labels[0]}.scatter{self.tag}")
+
     def scatter(self) -> Array:
-        normal = streams.normal(self.seed, self.ids, f"label.{self.relation.labels[0]}.scatter{self.tag}")
-        return self["scatter"] * normal
+        return self["scatter"] * self.normal()
 
 
 def _einstein_radius(draw: _Draw) -> tuple[Array, ...]:
@@ -189,15 +191,35 @@ def _luminosity(draw: _Draw) -> tuple[Array, ...]:
     return (magnitude + draw.scatter() + draw.distances.modulus(z),)
 
 
-def _size(draw: _Draw) -> tuple[Array, ...]:
-    t, z = draw.argument(), draw.inputs[1]
-    if draw.relation.inputs[0] in draw.magnitudes:
-        t = t - draw.distances.modulus(z) + 2.5 * np.log10(1.0 + z)
-    else:
-        t = np.log10(t)
-    log_kpc = draw["c0"] + draw["c1"] * t + draw["c2"] * t * t + draw.scatter()
+def _absolute(draw: _Draw) -> Array:
+    """Absolute magnitude of the first input, for a spectrum flat in f_nu."""
+    z = draw.inputs[1]
+    return draw.argument() - draw.distances.modulus(z) + 2.5 * np.log10(1.0 + z)
+
+
+def _angle(draw: _Draw, log_kpc: Array) -> tuple[Array, ...]:
+    """Radii [arcsec], evolved with redshift."""
+    z = draw.inputs[1]
     log_kpc = log_kpc + draw["evolution"] * np.log10((1.0 + z) / draw["pivot"])
     return (10.0**log_kpc * draw.distances.arcsec_per_kpc(z),)
+
+
+def _size(draw: _Draw) -> tuple[Array, ...]:
+    t = _absolute(draw) if draw.relation.inputs[0] in draw.magnitudes else np.log10(draw.argument())
+    return _angle(draw, draw["c0"] + draw["c1"] * t + draw["c2"] * t * t + draw.scatter())
+
+
+def _size_luminosity(draw: _Draw) -> tuple[Array, ...]:
+    """(Shen et al. 2003, eqs. 15 and 16)."""
+    if draw.relation.inputs[0] not in draw.magnitudes:
+        raise ValueError(f"size_luminosity: {draw.relation.inputs[0]} was not drawn as a magnitude")
+    magnitude = _absolute(draw)
+    fainter = magnitude - draw["break"]
+    bend = np.logaddexp(0.0, -0.4 * math.log(10.0) * fainter) / math.log(10.0)
+    log_kpc = draw["gamma"] - 0.4 * draw["alpha"] * magnitude + (draw["beta"] - draw["alpha"]) * bend
+    bright, faint = draw["bright_scatter"], draw["faint_scatter"]
+    spread = bright + (faint - bright) / (1.0 + 10.0 ** (-0.8 * fainter))
+    return _angle(draw, log_kpc + spread * draw.normal() / math.log(10.0))
 
 
 def _axis_ratio(draw: _Draw) -> tuple[Array, ...]:
@@ -229,6 +251,7 @@ _RELATIONS = {
     "nfw_halo": _nfw_halo,
     "luminosity": _luminosity,
     "size": _size,
+    "size_luminosity": _size_luminosity,
     "axis_ratio": _axis_ratio,
 }
 
@@ -258,7 +281,7 @@ def relate(
     ValueError
         For redshifts outside 0 to 20, or an input for which the relation has no solution.
     """
-    if relation.kind != "size" and set(relation.inputs) & set(magnitudes):
+    if relation.kind not in ("size", "size_luminosity") and set(relation.inputs) & set(magnitudes):
         raise ValueError(f"relation {relation.kind} takes no magnitude such as {', '.join(relation.inputs)}")
     distances = _distances(population.cosmology["H0"], population.cosmology["Om0"])
     values = _RELATIONS[relation.kind](_Draw(relation, distances, labels, magnitudes, seed, ids, tag))

@@ -51,7 +51,7 @@ def colour_image(stamp: np.ndarray, survey: Survey) -> np.ndarray:
     )
     planes = stamp * weights[:, None, None]
     blue, green, red = planes[[0, 0, 0]] if len(planes) == 1 else planes
-    return make_lupton_rgb(red, green, blue, minimum=-1.5 * noise, stretch=11.0 * noise, Q=9.0)
+    return make_lupton_rgb(red, green, blue, minimum=-1.5 * noise, stretch=11.0 * noise, Q=14.0)
 
 
 def picture(name: str) -> None:

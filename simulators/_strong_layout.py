@@ -9,7 +9,7 @@ from simulators.layout import Layout
 
 __all__ = ["layout_of"]
 
-_STEPS = {"flux": -1e-2, "radius": -2e-3, "n": -4e-3, "e1": 1e-3, "e2": 1e-3, "x": 3e-3, "y": 3e-3}
+_STEPS = {"flux": -1e-1, "radius": -2e-3, "n": -4e-3, "e1": 1e-3, "e2": 1e-3, "x": 3e-3, "y": 3e-3}
 _QUASAR = {"quasar_flux": -1e-2, "quasar_x": 2e-2, "quasar_y": 2e-2}
 _REDSHIFTS = ("z_lens", "z_source")
 

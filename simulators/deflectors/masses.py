@@ -29,8 +29,10 @@ Labels = Mapping[str, NDArray[np.float64]]
 LINE_OF_SIGHT = "line_of_sight"
 _MAIN = ("lens_e1", "lens_e2", "lens_x", "lens_y")
 # Cells that are refined more or less as labels move make the image a little rough: these steps balance that against the
-# bend of images near caustics, and what bends the light less needs wider ones. Lengths of masses are fractions of themselves (negative), positions fractions of a pixel.
+# bend of images near caustics, and what bends the light less needs wider ones. Lengths of masses are fractions of
+# themselves (negative), positions fractions of a pixel.
 _STEPS = {"theta_E": -3e-4, "gamma": 1e-3, "e1": 6e-4, "e2": 6e-4, "x": 3e-3, "y": 3e-3}
+_WIDE = {"theta_E": -2e-3, "e1": 2e-3, "e2": 2e-3, "x": 2e-2, "y": 2e-2}
 
 
 @dataclass(frozen=True)
@@ -90,17 +92,19 @@ MASSES: dict[str, Mass] = {
     "epl": _main(EPL, "theta_E", "gamma"),
     "sie": _main(SIE, "theta_E"),
     "nfw": _each(NFW, "halo", "r_s alpha_s e1 e2 x y", r_s=-1e-2, alpha_s=-1e-2, e1=5e-3, e2=5e-3, x=0.1, y=0.1),
-    "point": _each(PointMass, "point", "theta_E x y"),
+    "point": _each(PointMass, "point", "theta_E x y", **_WIDE),
     "shear": _each(ExternalShear, "shear", "g1 g2", g1=4e-4, g2=4e-4),
     "sheet": _each(ConvergenceSheet, "sheet", "kappa", kappa=2e-3),
     "multipole3": _multipole(3),
     "multipole4": _multipole(4),
     "subhalos": Mass(_SUBHALOS, lambda labels: [Subhalos(*(labels[name] for name in _SUBHALOS))], "subhalo"),
     "members": Mass(
-        _fields("member", "theta_E e1 e2 x y"), lambda labels: _isothermal(labels, "member"), dimension="galaxy"
+        _fields("member", "theta_E e1 e2 x y", **_WIDE),
+        lambda labels: _isothermal(labels, "member"),
+        dimension="galaxy",
     ),
     LINE_OF_SIGHT: Mass(
-        {**_fields("los", "theta_E e1 e2 x y z", z=5e-3), "z_lens": 5e-3, "z_source": 5e-3},
+        {**_fields("los", "theta_E e1 e2 x y z", z=5e-3, **_WIDE), "z_lens": 5e-3, "z_source": 5e-3},
         lambda labels: _isothermal(labels, "los"),
         dimension="plane",
     ),

@@ -146,7 +146,7 @@ def each(tangents, label, values, after=""):
 
 
 def test_tangents_predict_small_moves(simulator):
-    simulator = dataclasses.replace(simulator, accuracy="default")
+    simulator = dataclasses.replace(simulator, accuracy="high" if isinstance(simulator, StrongLens) else "default")
     truth = simulator.draw(2, seed=11)
     tangents = simulator.tangent(truth)
     brightest = float(simulator.render(truth)["image"].max())
@@ -177,10 +177,9 @@ def test_flux_tangents_add_up_to_the_image(simulator):
         for band in simulator.bands
         for tangent, amount in each(tangents, label, truth[label].sel(band=band), f"_{band}")
     )
-    if isinstance(simulator, StrongLens):  # its tangents are those of accurate images
-        simulator = dataclasses.replace(simulator, accuracy="high")
-    image = simulator.render(truth)["image"].values
-    assert np.allclose(total, image, atol=1e-5 * image.max())
+    lensed = isinstance(simulator, StrongLens)  # whose tangents are those of accurate images, as right as rays are
+    image = dataclasses.replace(simulator, accuracy="high" if lensed else simulator.accuracy).render(truth)["image"]
+    assert np.allclose(total, image, atol=(1e-4 if lensed else 1e-5) * float(image.max()))
 
 
 @pytest.mark.parametrize(

@@ -189,6 +189,47 @@ def convert(
     convert_store(store, out, overwrite=overwrite)
 
 
+@app.command()
+def run(
+    job: Annotated[Path, typer.Argument(help="The job file, YAML; `astrogan schema` says what may stand in it.")],
+    out: Annotated[Path | None, typer.Option(help="Directory to make; the job's `out` by default.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Put into the job, such as simulate.seed=3.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes here; 0 is this one alone. One per core by default.")
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(help="Dask cluster to use: its address, or a scheduler file.")
+    ] = None,
+    njobs: Annotated[int | None, typer.Option(help="Jobs of an array, each of which makes its share.")] = None,
+    index: Annotated[int | None, typer.Option("--job", help="Which of them this is, from 0.")] = None,
+    timeout: Annotated[float | None, typer.Option(help="Seconds for a shard, after which its worker is ended.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on in a directory that this job began.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what the job would make and take.")] = False,
+) -> None:
+    """Make the samples of a job file, shard by shard, here or on a cluster."""
+    from astrogan.cli.jobs import RunSettings
+    from astrogan.cli.jobs import run as run_settings
+    from astrogan.jobs.run import Workers
+
+    if (njobs is None) != (index is None):
+        raise ValueError("--njobs and --job go together")
+    array = None if njobs is None or index is None else (index, njobs)
+    who = Workers(workers, scheduler, array, timeout)
+    run_settings(RunSettings(job, tuple(settings or ()), out, who, resume, dry_run))
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON schema of job files, for editors."""
+    import json
+
+    from astrogan.jobs.schema import Job
+
+    print(json.dumps(Job.model_json_schema(by_alias=True), indent=2))
+
+
 def main() -> None:
     """Run the command line; what went wrong is one line on stderr.
 

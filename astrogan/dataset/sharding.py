@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from hashlib import sha256
 from pathlib import Path
 
@@ -24,6 +26,7 @@ __all__ = ["BATCH", "SHARD_SIZE", "batches_of", "check_ids", "write_shard", "wri
 SHARD_SIZE = 4096
 BATCH = 256  # samples that are in memory at a time
 MAX_SHARD = 1_000_000
+Span = Callable[[str], AbstractContextManager[None]]
 
 
 def write_store(
@@ -98,9 +101,22 @@ def batches_of(sources: Sequence[xr.Dataset], start: int, stop: int, size: int =
 
 
 def write_shard(
-    batches: Iterable[xr.Dataset], folder: Path, number: int, count: int, codec: str = "auto", job_sha256: str = ""
+    batches: Iterable[xr.Dataset],
+    folder: Path,
+    number: int,
+    count: int,
+    codec: str = "auto",
+    job_sha256: str = "",
+    span: Span = lambda _stage: nullcontext(),
 ) -> tuple[Shard, Header]:
     """Write one shard of `count` samples, which is there whole or not at all; what the manifest says about it.
+
+    Each batch is compressed by a thread while the next one is made.
+
+    Parameters
+    ----------
+    span
+        Called with "store" and "write"; what it returns is entered while a batch is compressed or the file written.
 
     Raises
     ------
@@ -112,13 +128,25 @@ def write_shard(
     attributes = {"shard": number, "job_sha256": job_sha256, "schema_version": SCHEMA_VERSION}
     writer = ShardWriter(count, codec, attributes)
     first_id, flagged = None, 0
-    for batch in batches:
-        writer.add(batch)
-        first_id = int(batch["sample_id"].values[0]) if first_id is None else first_id
-        flagged += int(np.count_nonzero(batch["qc_flag"].values))
+
+    def add(batch: xr.Dataset) -> None:
+        with span("store"):
+            writer.add(batch)
+
+    with ThreadPoolExecutor(1) as pool:
+        waiting: Future[None] | None = None
+        for batch in batches:
+            if waiting is not None:
+                waiting.result()
+            waiting = pool.submit(add, batch)
+            first_id = int(batch["sample_id"].values[0]) if first_id is None else first_id
+            flagged += int(np.count_nonzero(batch["qc_flag"].values))
+        if waiting is not None:
+            waiting.result()
     content, digest, like = writer.close()
     name = shard_file(number)
-    replace_file(folder / name, content)
+    with span("write"):
+        replace_file(folder / name, content)
     made = sha256(content).hexdigest()
     shard = Shard(number, name, len(content), made, digest, count, first_id or 0, flagged)
     return shard, Header.of(like, job_sha256)

@@ -1,0 +1,152 @@
+"""One shard of a job, start to end: the unit of work, of resuming and of failing."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from astrogan.dataset.attributes import SchemaError
+from astrogan.dataset.manifest import Header, Shard
+from astrogan.dataset.sharding import write_shard
+from astrogan.jobs.schema import Job, job_sha256
+from astrogan.jobs.stages import Batches
+
+__all__ = ["Task", "Trace", "make_shard", "plan", "probe"]
+
+HUNG = 70  # exit code of a worker whose task took too long
+
+
+class Trace:
+    """(stage, begin, end) of every batch, in seconds since the first."""
+
+    def __init__(self) -> None:
+        self.begun = time.time()
+        self.spans: list[tuple[str, float, float]] = []
+
+    @contextmanager
+    def span(self, stage: str) -> Iterator[None]:
+        """Note when the block begins and ends."""
+        start = time.time() - self.begun
+        yield
+        self.spans.append((stage, round(start, 4), round(time.time() - self.begun, 4)))
+
+    def timed(self, stage: str, items: Iterator[xr.Dataset]) -> Iterator[xr.Dataset]:
+        """`items`, and when each was made."""
+        while True:
+            with self.span(stage):
+                item = next(items, None)
+            if item is None:
+                self.spans.pop()
+                return
+            yield item
+
+
+@dataclass(frozen=True)
+class Task:
+    """Shard `number`: samples start … start+count-1, of which `skip` are left out."""
+
+    number: int
+    start: int
+    count: int
+    skip: tuple[int, ...] = ()
+
+
+def plan(job: Job) -> list[Task]:
+    """The shards of a job."""
+    what, size = job.simulate, job.store.shard_size
+    starts = range(0, what.samples, size)
+    return [Task(k, what.start + at, min(size, what.samples - at)) for k, at in enumerate(starts)]
+
+
+def make_shard(content: str, folder: str, task: Task, timeout: float | None = None) -> dict[str, Any]:
+    """Make one shard and write it; what the manifest and the log say about it, as JSON.
+
+    Parameters
+    ----------
+    content
+        The job, as JSON.
+    folder
+        Of the store.
+    task
+        What to make.
+    timeout
+        Seconds after which the process ends itself, for the scheduler to start another.
+    """
+    job, begun, cpu = Job.model_validate_json(content), time.time(), time.process_time()
+    trace, quarantined = Trace(), [_killer(job, number) for number in task.skip]
+    with _watchdog(timeout):
+        shard, header = _make(job, Path(folder), task, quarantined, trace)
+        if job.export is not None and shard is not None:
+            with trace.span("export"):
+                _export(Path(folder), shard)
+    return {
+        "shard": None if shard is None else asdict(shard),
+        "header": None if header is None else asdict(header),
+        "quarantined": quarantined,
+        "seconds": round(time.time() - begun, 3),
+        "cpu_seconds": round(time.process_time() - cpu, 3),
+        "trace": trace.spans,
+        "worker": f"{socket.gethostname()}:{os.getpid()}",
+    }
+
+
+def _make(
+    job: Job, folder: Path, task: Task, quarantined: list[dict[str, Any]], trace: Trace
+) -> tuple[Shard | None, Header | None]:
+    """Make and write a shard; once more without the samples that failed, if any did, which go into `quarantined`."""
+    made, stop = job_sha256(job), task.start + task.count
+    while True:
+        skip = {one["sample_id"] for one in quarantined}
+        if len(skip) == task.count:
+            return None, None
+        batches = Batches(job)
+        source = trace.timed("make", batches.between(task.start, stop, skip))
+        try:
+            return write_shard(source, folder, task.number, task.count - len(skip), job.store.codec, made, trace.span)
+        except SchemaError:
+            if not batches.quarantined:
+                raise
+            quarantined += batches.quarantined
+
+
+def probe(content: str, start: int, stop: int, timeout: float | None = None) -> int:
+    """Make samples and throw them away; whether this kills the process is what one wants to know."""
+    with _watchdog(timeout):
+        return sum(batch.sizes["sample"] for batch in Batches(Job.model_validate_json(content)).between(start, stop))
+
+
+def _killer(job: Job, number: int) -> dict[str, Any]:
+    return {"sample_id": number, "seed": job.simulate.seed, "error": "its worker crashed, hung or ran out of memory"}
+
+
+def _export(folder: Path, shard: Shard) -> None:
+    from astrogan.dataset.backend import open_samples
+    from astrogan.export import to_fits
+
+    (folder / "fits").mkdir(exist_ok=True)
+    target = folder / "fits" / f"shard-{shard.shard:05d}.fits"
+    to_fits(open_samples(folder / shard.file).load(), target, overwrite=True)
+
+
+@contextmanager
+def _watchdog(timeout: float | None) -> Iterator[None]:
+    """End the process when the block takes too long: nothing else stops a kernel that hangs."""
+    if timeout is None:
+        yield
+        return
+    timer = threading.Timer(timeout, os._exit, (HUNG,))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()

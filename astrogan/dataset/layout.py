@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -85,8 +84,8 @@ def header_of(path: Path) -> tuple[Header, int, dict[str, Any]]:
             else:
                 variables[name] = described(read_variable(dataset, dims))
         coords = [name for name in variables if name in sizes]  # xarray files labels called like dimensions there
-        header = Header.of(xr.Dataset(attrs=attrs), str(extra["job_sha256"]))
-        header = replace(header, variables=variables, coords=[*coords, *str(extra["coordinates"]).split()])
+        coords += str(extra["coordinates"]).split()
+        header = Header.made(variables, attrs, coords, str(extra["job_sha256"]))
     if "sample" not in sizes:
         raise StoreError(f"{path}: there are no samples in it")
     return header, sizes["sample"], extra

@@ -89,8 +89,16 @@ class Header:
     def of(cls, samples: xr.Dataset, job_sha256: str = "") -> Header:
         """Header of a store of samples like these."""
         variables = {str(key): described(samples[key].variable) for key in samples.variables}
-        attrs = {str(name): _plain(value) for name, value in samples.attrs.items()}
-        return cls(variables, attrs, [str(key) for key in samples.coords], job_sha256)
+        return cls.made(variables, samples.attrs, [str(key) for key in samples.coords], job_sha256)
+
+    @classmethod
+    def made(
+        cls, variables: dict[str, dict[str, Any]], attrs: Mapping[Any, Any], coords: list[str], job_sha256: str
+    ) -> Header:
+        """A header in the one order that does not depend on where it was read: coordinates of dimensions come first."""
+        names = sorted(variables, key=lambda name: variables[name]["dims"] != [name])
+        plain = {str(name): _plain(attrs[name]) for name in sorted(attrs)}
+        return cls({name: variables[name] for name in names}, plain, sorted(coords), job_sha256)
 
 
 @dataclass(frozen=True)
@@ -135,7 +143,7 @@ def described(variable: xr.Variable) -> dict[str, Any]:
         "dims": [str(dim) for dim in variable.dims],
         "dtype": variable.dtype.name if numbers else "text",
         "shape": list(variable.shape[along:]),
-        "attrs": {str(name): _plain(value) for name, value in variable.attrs.items()},
+        "attrs": {str(name): _plain(variable.attrs[name]) for name in sorted(variable.attrs)},
     }
     return what if numbers else {**what, "values": variable.values.tolist()}
 

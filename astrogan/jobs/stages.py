@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 
 from astrogan.dataset.schema import plane_names, validate_samples
-from astrogan.jobs.schema import PLANES, Job
+from astrogan.jobs.schema import PLANES, Job, Simulate
 from catalogs.checks import one_of
 
 __all__ = ["BATCH", "FLAGS", "Batches", "check_job"]
@@ -127,8 +127,10 @@ def _maker(content: str) -> Any:
     what = Job.model_validate_json(content).simulate
     make: Callable[..., Any] = get_simulator(what.simulator)
     known: Mapping[str, Any] | None = getattr(make, "__dataclass_fields__", None)  # unknown for those of other packages
-    asked = [name for name in _SIMULATE if known is not None or name in what.model_fields_set]
-    given = {name: getattr(what, name) for name in asked if getattr(what, name) is not None} | what.options
+    values = {name: getattr(what, name) for name in _SIMULATE}
+    usual = {name: Simulate.model_fields[name].default for name in _SIMULATE}
+    given = {name: value for name, value in values.items() if value is not None and (known or value != usual[name])}
+    given |= what.options
     if known is not None:
         for name in given:
             one_of(f"option of {what.simulator}", name, known)
@@ -139,7 +141,7 @@ def _maker(content: str) -> Any:
 
 
 def _simulator(job: Job) -> Any:
-    return _maker(job.model_dump_json(by_alias=True, exclude_unset=True))
+    return _maker(job.model_dump_json(by_alias=True))
 
 
 @lru_cache(maxsize=1)

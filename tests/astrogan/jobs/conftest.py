@@ -1,0 +1,116 @@
+"""A simulator that costs nothing and misbehaves on request, installed for the processes that the tests start."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+MODULE = '''
+import os, time
+import numpy as np
+import xarray as xr
+from catalogs.schema import Band, Survey
+
+class Toy:
+    """Noise keyed by seed and sample; options make it raise, crash, hang or give NaN at a sample."""
+
+    def __init__(self, size=16, delay=0.0, all_fail=False, **at):
+        self.size, self.delay, self.all_fail = size, delay, all_fail
+        for name in ("raise_at", "crash_at", "hang_at", "nan_at", "empty_at"):
+            setattr(self, name, at.pop(name, -1))
+        if at:
+            raise TypeError(f"unknown options {at}")
+
+    def simulate(self, n, seed, start=0):
+        ids = np.arange(start, start + n)
+        time.sleep(self.delay)
+        if self.crash_at in ids:
+            os._exit(9)
+        while self.hang_at in ids:
+            time.sleep(0.1)
+        if self.raise_at in ids or self.all_fail:
+            raise FloatingPointError("the lens equation has no solution")
+        def noise(number):
+            key = np.array([seed, 1], np.uint64)
+            random = np.random.Generator(np.random.Philox(key=key, counter=np.array([0, 0, 0, number], np.uint64)))
+            return random.normal(size=(2, self.size, self.size))
+        image = np.stack([noise(number) for number in ids]).astype(np.float32)
+        image[ids == self.nan_at, 0, 3, 3] = np.nan
+        image[ids == self.empty_at] = 0
+        survey = Survey("toy", 0.2, tuple(Band(name, 0.7, 1.0, electrons_per_unit=2.0) for name in "gr"))
+        plain = {"units": "", "long_name": "number"}
+        return xr.Dataset(
+            {"sample_id": ("sample", ids), "qc_flag": ("sample", np.zeros(n, np.int8)),
+             "image": (("sample", "band", "y", "x"), image),
+             "variance": (("sample", "band", "y", "x"), np.ones_like(image)), "age": ("sample", image[:, 0, 0, 0].astype(float), plain)},
+            coords={"band": ["g", "r"]},
+            attrs={"pixel_scale": 0.2, "survey": survey.to_json(), "simulator": "Toy", "seed": seed},
+        )
+'''
+
+
+@pytest.fixture(scope="session")
+def toy_path(tmp_path_factory):
+    """Folder to put on the path: the module and what makes it an installed package."""
+    folder = tmp_path_factory.mktemp("toy")
+    (folder / "toy_simulator.py").write_text(MODULE)
+    made = folder / "toy_simulator-1.0.dist-info"
+    made.mkdir()
+    (made / "METADATA").write_text("Metadata-Version: 2.1\nName: toy-simulator\nVersion: 1.0\n")
+    (made / "entry_points.txt").write_text("[astrogan.simulators]\nToy = toy_simulator:Toy\n")
+    return folder
+
+
+@pytest.fixture
+def command(toy_path, tmp_path):
+    """``command(*arguments)``: the line and environment of an astrogan command that knows the simulator Toy."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(toy_path), str(ROOT)]), "OMP_NUM_THREADS": "1"}
+    code = "from astrogan.cli import main; main()"
+
+    def command(*arguments):
+        return {
+            "args": [sys.executable, "-W", "error::RuntimeWarning", "-c", code, *map(str, arguments)],
+            "env": environment,
+            "cwd": tmp_path,
+            "text": True,
+            "stdout": subprocess.PIPE,
+            "stderr": subprocess.PIPE,
+        }
+
+    return command
+
+
+@pytest.fixture
+def run(command):
+    """``run(*arguments)``: exit code, stdout and stderr of a command."""
+
+    def run(*arguments, **options):
+        done = subprocess.run(**command(*arguments), timeout=120, check=False, **options)
+        assert "Traceback" not in done.stderr, done.stderr
+        return done.returncode, done.stdout, done.stderr
+
+    return run
+
+
+@pytest.fixture
+def job(tmp_path):
+    """A job of 12 shards of 20 samples."""
+    path = tmp_path / "job.yaml"
+    path.write_text("simulate: {simulator: Toy, samples: 233, seed: 7}\nobserve: {}\nstore: {shard_size: 20}\n")
+    return path
+
+
+@pytest.fixture
+def tree():
+    """``tree(folder)``: name -> content of all that a run promises to make again: shards, manifest and job."""
+
+    def tree(folder):
+        names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+        return {name: (folder / name).read_bytes() for name in names if not name.startswith((".lock", "log.jsonl"))}
+
+    return tree

@@ -31,9 +31,9 @@ kernels: $(VENV)/.dev
 unit: $(VENV)/.dev
 	$(PYTEST) -n 2 --dist loadfile
 
-# The tests of faults again, with ten times as many of them.
+# The tests of faults again, with many times as many of them.
 fault: $(VENV)/.dev
-	ASTROGAN_FAULT_SCALE=10 $(PYTEST) -m fault
+	ASTROGAN_FAULT_SCALE=30 $(PYTEST) -m fault
 
 docs: $(VENV)/.dev
 	$(PYTEST) README.md docs

@@ -142,10 +142,10 @@ def convert_store(path: str | os.PathLike[str], out: str | os.PathLike[str], *, 
 def _write_file(samples: xr.Dataset, target: Path) -> None:
     """A batch at a time, so that the raw pixels are never in memory together."""
     count = check_ids([samples])
-    writer = ShardWriter(count, "none")
-    for batch in batches_of([samples], 0, count):
-        writer.add(batch)
-    replace_file(target, writer.close()[0])
+    with ShardWriter(count, "none") as writer:
+        for batch in batches_of([samples], 0, count):
+            writer.add(batch)
+        replace_file(target, writer.close()[0])
 
 
 def _write_zarr(samples: xr.Dataset, target: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from itertools import count
 from typing import Any
 
 import h5py
@@ -24,6 +25,7 @@ from astrogan.dataset.schema import PLANES, validate_samples
 __all__ = ["BARE_DIMENSION", "NOT_COORDINATE", "ShardWriter", "common_attributes", "rounded"]
 
 NOT_COORDINATE = "_nc4_non_coord_"
+_numbers = count()
 BARE_DIMENSION = "This is a netCDF dimension but not a netCDF variable."
 CHUNK = 2**20  # most bytes of labels in a chunk
 BLOCK = 32  # samples that are rounded together: they stay in the processor's cache
@@ -84,7 +86,8 @@ class ShardWriter:
         self._rows: dict[str, list[NDArray[Any]]] = {}
         self._like = xr.Dataset()
         memory = {"driver": "core", "backing_store": False, "block_size": GROWTH}
-        self._file = h5py.File("shard", "w", libver=("earliest", "v110"), track_order=True, **memory)
+        name = f"shard {next(_numbers)} in memory"  # HDF5 refuses to make two files of one name at a time
+        self._file = h5py.File(name, "w", libver=("earliest", "v110"), track_order=True, **memory)
 
     def add(self, batch: xr.Dataset) -> None:
         """Compress and take in the next samples.
@@ -142,6 +145,13 @@ class ShardWriter:
         content = self._file.id.get_file_image()
         self._file.close()
         return content, name, self._like
+
+    def __enter__(self) -> ShardWriter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file:  # something failed before it was closed
+            self._file.close()
 
     def _begin(self, samples: xr.Dataset) -> None:
         self._like = samples.isel(sample=slice(0, 1)).copy(deep=True)

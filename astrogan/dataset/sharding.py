@@ -126,7 +126,19 @@ def write_shard(
         If the disk is full.
     """
     attributes = {"shard": number, "job_sha256": job_sha256, "schema_version": SCHEMA_VERSION}
-    writer = ShardWriter(count, codec, attributes)
+    with ShardWriter(count, codec, attributes) as writer:
+        first_id, flagged = _add_all(writer, batches, span)
+        content, digest, like = writer.close()
+    name = shard_file(number)
+    with span("write"):
+        replace_file(folder / name, content)
+    made = sha256(content).hexdigest()
+    shard = Shard(number, name, len(content), made, digest, count, first_id, flagged)
+    return shard, Header.of(like, job_sha256)
+
+
+def _add_all(writer: ShardWriter, batches: Iterable[xr.Dataset], span: Span) -> tuple[int, int]:
+    """Compress each batch in a thread while the next is made; the first sample's id, and how many are flagged."""
     first_id, flagged = None, 0
 
     def add(batch: xr.Dataset) -> None:
@@ -143,10 +155,4 @@ def write_shard(
             flagged += int(np.count_nonzero(batch["qc_flag"].values))
         if waiting is not None:
             waiting.result()
-    content, digest, like = writer.close()
-    name = shard_file(number)
-    with span("write"):
-        replace_file(folder / name, content)
-    made = sha256(content).hexdigest()
-    shard = Shard(number, name, len(content), made, digest, count, first_id or 0, flagged)
-    return shard, Header.of(like, job_sha256)
+    return first_id or 0, flagged

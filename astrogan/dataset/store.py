@@ -42,10 +42,10 @@ def write_samples(ds: xr.Dataset, path: str | os.PathLike[str], *, codec: str = 
     target = check_target(path, overwrite)
     samples = validate_samples(ds)
     count = samples.sizes["sample"]
-    writer = ShardWriter(count, codec)
-    for start in range(0, count, BATCH):
-        writer.add(samples.isel(sample=slice(start, start + BATCH)))
-    content, name, _ = writer.close()
+    with ShardWriter(count, codec) as writer:
+        for start in range(0, count, BATCH):
+            writer.add(samples.isel(sample=slice(start, start + BATCH)))
+        content, name, _ = writer.close()
     replace_file(target, content)
     return name
 

@@ -91,7 +91,7 @@ class DaskEngine:
         """Samples of a shard that kill the process that makes them, found by halving."""
         from dask.distributed import KilledWorker
 
-        parts = [(task.start, task.start + task.count)]
+        parts = _halves(task.start, task.start + task.count)
         while parts:
             start, stop = parts.pop()
             try:
@@ -101,8 +101,12 @@ class DaskEngine:
                 if stop - start == 1:
                     yield start
                 else:
-                    middle = (start + stop) // 2
-                    parts += [(start, middle), (middle, stop)]
+                    parts += _halves(start, stop)
+
+
+def _halves(start: int, stop: int) -> list[tuple[int, int]]:
+    middle = (start + stop + 1) // 2
+    return [part for part in ((start, middle), (middle, stop)) if part[0] < part[1]]
 
 
 @contextmanager
@@ -140,7 +144,7 @@ def dask_engine(workers: int, scheduler: str | None, timeout: float | None) -> I
         "distributed.scheduler.allowed-failures": TRIES - 1,
         "distributed.nanny.pre-spawn-environ": _ONE_THREAD,
         "distributed.admin.tick.limit": "1h",
-        "distributed.comm.timeouts.connect": "20s",
+        "distributed.comm.timeouts.connect": "10s",
     }
     with ExitStack() as stack:
         stack.enter_context(dask.config.set(settings))
@@ -151,6 +155,6 @@ def dask_engine(workers: int, scheduler: str | None, timeout: float | None) -> I
         else:
             where = {"scheduler_file": scheduler} if os.path.exists(scheduler) else {"address": scheduler}
             with _connected():
-                client = stack.enter_context(Client(**where, timeout="20s"))
+                client = stack.enter_context(Client(**where, timeout="10s"))
             workers = max(1, sum(client.nthreads().values()))
         yield DaskEngine(client, 2 * workers, timeout)

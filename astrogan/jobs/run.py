@@ -134,9 +134,9 @@ def estimate(job: Job) -> Estimate:
     batches = Batches(job)
     batches.make(tasks[0].start, count)  # compiles
     begun = time.perf_counter()
-    writer = ShardWriter(count, job.store.codec)
-    writer.add(batches.make(tasks[0].start, count))
-    size = len(writer.close()[0])
+    with ShardWriter(count, job.store.codec) as writer:
+        writer.add(batches.make(tasks[0].start, count))
+        size = len(writer.close()[0])
     share = job.simulate.samples / count
     return Estimate(job.simulate.samples, len(tasks), share * size, share * (time.perf_counter() - begun))
 

@@ -166,6 +166,17 @@ def test_several_sources_follow_one_another(many, store, tmp_path):
     assert not (tmp_path / "twice").exists()
 
 
+def test_shards_are_made_side_by_side_and_after_a_failure(many, tmp_path):
+    broken = many.assign(age=many["age"] * np.nan)
+    for _ in range(2):
+        with pytest.raises(SchemaError, match="age: 50 of 50 values are NaN"):
+            write_samples(broken, tmp_path / "broken.h5")
+    with ThreadPoolExecutor(4) as pool:
+        stores = [tmp_path / f"{number}" for number in range(8)]
+        list(pool.map(lambda path: write_store(many, path, shard_size=20, codec="none"), stores))
+    assert {digest(open_samples(path)) for path in stores} == {digest(many)}
+
+
 def test_a_store_is_never_written_into(many, store, tmp_path):
     with pytest.raises(FileExistsError, match="store exists already and is not empty"):
         write_store(many, store)

@@ -5,11 +5,19 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from astrogan.cli import main
+
 ROOT = Path(__file__).resolve().parents[3]
+JOB = """
+simulate: {simulator: Toy, samples: 233, seed: 7, options: {delay: 0.02}}
+observe: {}
+store: {shard_size: 20}
+"""
 MODULE = '''
 import os, time
 import numpy as np
@@ -47,7 +55,8 @@ class Toy:
         return xr.Dataset(
             {"sample_id": ("sample", ids), "qc_flag": ("sample", np.zeros(n, np.int8)),
              "image": (("sample", "band", "y", "x"), image),
-             "variance": (("sample", "band", "y", "x"), np.ones_like(image)), "age": ("sample", image[:, 0, 0, 0].astype(float), plain)},
+             "variance": (("sample", "band", "y", "x"), np.ones_like(image)),
+             "age": ("sample", image[:, 0, 0, 0].astype(float), plain)},
             coords={"band": ["g", "r"]},
             attrs={"pixel_scale": 0.2, "survey": survey.to_json(), "simulator": "Toy", "seed": seed},
         )
@@ -66,31 +75,31 @@ def toy_path(tmp_path_factory):
     return folder
 
 
+def shell(toy_path, folder, *arguments):
+    """What starts an astrogan command that knows the simulator Toy, as a process of its own."""
+    path = os.pathsep.join([str(toy_path), str(ROOT)])
+    return {
+        "args": [sys.executable, "-c", "from astrogan.cli import main; main()", *map(str, arguments)],
+        "env": {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
+        "cwd": folder,
+        "text": True,
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.PIPE,
+    }
+
+
 @pytest.fixture
 def command(toy_path, tmp_path):
-    """``command(*arguments)``: the line and environment of an astrogan command that knows the simulator Toy."""
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(toy_path), str(ROOT)]), "OMP_NUM_THREADS": "1"}
-    code = "from astrogan.cli import main; main()"
-
-    def command(*arguments):
-        return {
-            "args": [sys.executable, "-W", "error::RuntimeWarning", "-c", code, *map(str, arguments)],
-            "env": environment,
-            "cwd": tmp_path,
-            "text": True,
-            "stdout": subprocess.PIPE,
-            "stderr": subprocess.PIPE,
-        }
-
-    return command
+    """``command(*arguments)``: for `subprocess.Popen`."""
+    return partial(shell, toy_path, tmp_path)
 
 
 @pytest.fixture
-def run(command):
-    """``run(*arguments)``: exit code, stdout and stderr of a command."""
+def run_apart(command):
+    """``run_apart(*arguments)``: exit code, stdout and stderr of a command in a process of its own."""
 
     def run(*arguments, **options):
-        done = subprocess.run(**command(*arguments), timeout=120, check=False, **options)
+        done = subprocess.run(**command(*arguments), timeout=200, check=False, **options)
         assert "Traceback" not in done.stderr, done.stderr
         return done.returncode, done.stdout, done.stderr
 
@@ -98,11 +107,38 @@ def run(command):
 
 
 @pytest.fixture
+def run(toy_path, tmp_path, monkeypatch, capsys):
+    """``run(*arguments)``: exit code, stdout and stderr of a command, in this process."""
+    monkeypatch.syspath_prepend(toy_path)
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["astrogan", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        return stop.value.code, *capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture
 def job(tmp_path):
-    """A job of 12 shards of 20 samples."""
+    """A job of 12 shards of 20 samples, which takes about half a second."""
     path = tmp_path / "job.yaml"
-    path.write_text("simulate: {simulator: Toy, samples: 233, seed: 7}\nobserve: {}\nstore: {shard_size: 20}\n")
+    path.write_text(JOB)
     return path
+
+
+@pytest.fixture(scope="session")
+def whole(toy_path, tmp_path_factory):
+    """The folder of an undisturbed run of the job in one process."""
+    folder = tmp_path_factory.mktemp("whole")
+    (folder / "job.yaml").write_text(JOB)
+    line = shell(toy_path, folder, "run", "job.yaml", "--out", "whole", "--workers", 0)
+    done = subprocess.run(**line, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "233 samples in 12 of 12 shards" in done.stderr
+    return folder / "whole"
 
 
 @pytest.fixture

@@ -1,0 +1,233 @@
+"""Runs that are killed, starved, poisoned and raced: nothing is lost, nothing is wrong, everything is said."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import resource
+import signal
+import subprocess
+import sys
+import time
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+
+from astrogan.dataset.backend import open_samples
+from astrogan.dataset.verification import verify_store
+
+pytestmark = pytest.mark.fault
+needs_dask = pytest.mark.skipif(find_spec("dask") is None, reason="needs dask")
+long = pytest.mark.skipif(os.environ.get("ASTROGAN_FAULT_SCALE", "1") == "1", reason="left to make fault")
+
+
+def started(log, process):
+    """Wait until the run has begun, or ended."""
+    while process.poll() is None and not log.exists():
+        time.sleep(0.01)
+
+
+def workers_of(log):
+    """Process ids of the workers that the log names."""
+    lines = [json.loads(line) for line in log.read_text().splitlines(keepends=True) if line.endswith("\n")]
+    return {int(line["worker"].split(":")[1]) for line in lines if line["event"] == "shard"}
+
+
+def test_killed_at_any_time_and_resumed(run, command, job, whole, tmp_path, tree, fault_scale):
+    """SIGKILL at random times until enough have hit; then the rest is made, and all is as if nothing had happened."""
+    rng, kills, folder, number = np.random.default_rng(1), 0, tmp_path / "killed0", 0
+    while kills < 3 * fault_scale:
+        log = folder / "log.jsonl"
+        process = subprocess.Popen(**command("run", job, "--out", folder, "--workers", 0, "--resume"))
+        size = log.stat().st_size if log.exists() else 0
+        while process.poll() is None and not (log.exists() and log.stat().st_size > size):
+            time.sleep(0.005)
+        time.sleep(rng.uniform(0, 0.4))
+        process.kill()
+        _, err = process.communicate()
+        kills += process.returncode == -signal.SIGKILL
+        if process.returncode == 0:
+            assert tree(folder) == tree(whole)
+            number += 1
+            folder = tmp_path / f"killed{number}"
+        else:
+            assert "Traceback" not in err
+    code, _, err = run("run", job, "--out", folder, "--workers", 0, "--resume")
+    assert code == 0, err
+    assert tree(folder) == tree(whole)
+    assert not verify_store(folder)
+
+
+@needs_dask
+def test_killed_workers_are_replaced(command, job, whole, tmp_path, tree, fault_scale):
+    rng = np.random.default_rng(2)
+    for number in range(fault_scale):
+        folder = tmp_path / f"workers{number}"
+        process = subprocess.Popen(**command("run", job, "--out", folder, "--workers", 2))
+        log, kills = folder / "log.jsonl", 0
+        started(log, process)
+        while process.poll() is None and kills < 2:
+            time.sleep(rng.uniform(0, 0.3))
+            for worker in workers_of(log):
+                try:
+                    os.kill(worker, signal.SIGKILL)
+                    kills += 1
+                    break
+                except ProcessLookupError:
+                    continue
+        _, err = process.communicate(timeout=120)
+        assert process.returncode == 0, err
+        assert tree(folder) == tree(whole)
+
+
+@needs_dask
+@long
+def test_the_whole_family_killed_and_resumed(run, command, job, whole, tmp_path, tree):
+    """The main process dies with the scheduler in it: workers end by themselves, and the next run finds no lock."""
+    process = subprocess.Popen(**command("run", job, "--out", "family", "--workers", 2))
+    log = tmp_path / "family" / "log.jsonl"
+    while process.poll() is None and not (log.exists() and '"shard"' in log.read_text()):
+        time.sleep(0.01)
+    process.kill()
+    process.communicate()
+    code, _, err = run("run", job, "--out", "family", "--workers", 0, "--resume")
+    assert code == 0, err
+    assert tree(tmp_path / "family") == tree(whole)
+
+
+def test_a_full_disk(run, run_apart, job, whole, tmp_path, tree):
+    """RLIMIT_FSIZE stands in for it: one line, exit code 4, nothing half written, and a resume that completes."""
+    size = max(path.stat().st_size for path in (whole / "shards").iterdir())
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size - 1000, size - 1000))
+
+    code, _, err = run_apart("run", job, "--out", "full", "--workers", 0, preexec_fn=limit)
+    assert code == 4
+    assert re.search(r"cannot write \d+ bytes", err)
+    assert "shard-" in err
+    assert err.strip().count("\n") == 0
+    left = {path.name for path in (tmp_path / "full" / "shards").iterdir()}
+    assert not [name for name in left if name.endswith(".tmp")]
+    for name in left:
+        assert (tmp_path / "full" / "shards" / name).read_bytes() == (whole / "shards" / name).read_bytes()
+    assert run("run", job, "--out", "full", "--workers", 0, "--resume")[0] == 0
+    assert tree(tmp_path / "full") == tree(whole)
+
+
+@pytest.mark.parametrize(
+    ("workers", "kind"), [(0, "raise_at"), (1, "crash_at"), pytest.param(2, "hang_at", marks=long)]
+)
+def test_a_poisoned_sample_is_quarantined_and_named(run_apart, job, tmp_path, workers, kind):
+    if workers and find_spec("dask") is None:
+        pytest.skip("needs dask")
+    poison = ("--set", f"simulate.options={{{kind}: 45}}", "--timeout", 4)
+    small = ("--set", "simulate.samples=13", "--set", "simulate.start=40", "--set", "store.shard_size=4")
+    code, out, err = run_apart("run", job, "--out", "poisoned", "--workers", workers, *poison, *small)
+    assert code == 3, err
+    assert out.startswith("quarantined: sample 45, seed 7: ")
+    assert out.count("\n") == 1
+    assert not verify_store(tmp_path / "poisoned")
+    ids = open_samples(tmp_path / "poisoned")["sample_id"].values
+    assert ids.tolist() == [number for number in range(40, 53) if number != 45]
+
+
+def test_pixels_that_are_no_numbers_are_flagged(run, job, tmp_path):
+    bad = ("--set", "simulate.options={nan_at: 33, empty_at: 200}")
+    code, _, err = run("run", job, "--out", "nan", "--workers", 0, *bad)
+    assert code == 0
+    assert "2 flagged" in err
+    samples = open_samples(tmp_path / "nan")
+    assert {int(k): int(f) for k, f in enumerate(samples["qc_flag"].values) if f} == {33: 1, 200: 2}
+    assert samples["qc_flag"].attrs["flag_meanings"] == "not_finite empty"
+    code, _, err = run("run", job, "--out", "strict", "--workers", 0, *bad, "--set", "validate={max_flagged: 0.001}")
+    assert code == 1
+    assert "validate: 2 samples (0.858 %) are flagged or quarantined; allowed are 0.1 %" in err
+
+
+def test_a_simulator_that_always_fails_is_not_poison(run, job, tmp_path):
+    code, _, err = run("run", job, "--out", "all", "--workers", 0, "--set", "simulate.options={all_fail: true}")
+    assert code == 1
+    assert "the lens equation has no solution" in err
+    assert not list((tmp_path / "all" / "shards").iterdir())
+
+
+def test_the_second_of_two_runs_is_refused(run, command, job, tmp_path):
+    slow = ("--set", "simulate.options={delay: 0.2}")
+    first = subprocess.Popen(**command("run", job, "--out", "race", "--workers", 0, *slow))
+    started(tmp_path / "race" / "log.jsonl", first)
+    code, _, err = run("run", job, "--out", "race", "--workers", 0, "--resume", *slow)
+    assert code == 1
+    assert f"race is being written by process {first.pid} on" in err
+    _, err = first.communicate(timeout=60)
+    assert first.returncode == 0, err
+
+
+def test_an_interrupt_ends_with_a_word(run, command, job, tmp_path):
+    process = subprocess.Popen(**command("run", job, "--out", "stopped", "--workers", 0))
+    started(tmp_path / "stopped" / "log.jsonl", process)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "run again with --resume" in err
+    code, _, err = run("run", job, "--out", "stopped", "--workers", 0, "--resume")
+    assert code == 0, err
+
+
+@needs_dask
+def test_no_scheduler(run_apart, job, tmp_path):
+    code, _, err = run_apart("run", job, "--out", "lost", "--scheduler", "tcp://127.0.0.1:9")
+    assert code == 1
+    assert "the scheduler is gone" in err
+
+
+@pytest.mark.parametrize("place", ["folder", "shards"])
+def test_symbolic_links_are_not_written_through(run, job, tmp_path, place):
+    (tmp_path / "secret").mkdir()
+    if place == "folder":
+        (tmp_path / "out").symlink_to(tmp_path / "secret")
+    else:
+        (tmp_path / "out").mkdir()
+        (tmp_path / "out" / "shards").symlink_to(tmp_path / "secret")
+    code, _, err = run("run", job, "--out", "out", "--workers", 0, "--resume")
+    assert code == 1
+    assert "symbolic links are refused" in err
+    assert not list((tmp_path / "secret").iterdir())
+
+
+@needs_dask
+@long
+def test_a_cluster_makes_the_same_and_a_worker_may_die(command, job, whole, tmp_path):
+    """A real scheduler and workers as processes of their own; one is killed, another takes its place."""
+    environment = command()["env"]
+    started = []
+
+    def start(*arguments):
+        line = [sys.executable, "-m", "distributed.cli." + arguments[0], *map(str, arguments[1:])]
+        started.append(subprocess.Popen(line, env=environment, cwd=tmp_path, stderr=subprocess.DEVNULL))
+        return started[-1]
+
+    file = tmp_path / "scheduler.json"
+    try:
+        start("dask_scheduler", "--scheduler-file", file, "--host", "127.0.0.1", "--port", 0, "--no-dashboard")
+        worker = ("dask_worker", "--scheduler-file", file, "--no-nanny", "--nthreads", 1, "--no-dashboard")
+        first = start(*worker)
+        slow = ("--set", "simulate.options={delay: 0.3}")
+        running = subprocess.Popen(**command("run", job, "--out", "cluster", "--scheduler", file, *slow))
+        log = tmp_path / "cluster" / "log.jsonl"
+        while not (log.exists() and log.read_text().count('"shard"') > 1):
+            assert running.poll() is None
+            time.sleep(0.05)
+        os.kill(first.pid, 9)
+        start(*worker)
+        _, err = running.communicate(timeout=90)
+        assert running.returncode == 0, err
+    finally:
+        for process in reversed(started):
+            process.kill()
+            process.wait()
+    assert not verify_store(tmp_path / "cluster")
+    both = [open_samples(folder)["image"].values for folder in (whole, tmp_path / "cluster")]
+    assert np.array_equal(*both)

@@ -223,7 +223,7 @@ def _draw_sersics(
 ) -> None:
     """Add C Sersics of N each, of flux (N, C, B), by adaptive rays."""
     rows, weights, flux = _source_rows(sources, plan), _weights(flux), np.ascontiguousarray(flux, dtype=np.float32)
-    image = np.zeros(out.shape)
+    image = out if out.dtype == np.float32 else np.zeros(out.shape, np.float32)
     known = _power_law(lens)
     if known is not None:
         lenses, terms = _lens_rows(*known, series)
@@ -231,4 +231,5 @@ def _draw_sersics(
     else:
         for s in range(len(lens)):
             _add_one(plan, lens.take(s), rows[s], weights[s], flux[s], image[s])
-    out += image
+    if image is not out:
+        out += image

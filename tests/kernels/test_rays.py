@@ -157,7 +157,7 @@ def test_images_are_those_of_a_very_fine_grid():
     settings = RayAccuracy(cells=3.0, tolerance=2e-3, level=2, series=1e-6, rank=1e-4, even=1)
     case, (lens, shear, sources, psfs) = lensed_case(grid, settings)
     flux = case[-1].astype(float)
-    out = np.zeros((2, 2, 8, 8))
+    out = np.zeros((2, 2, 8, 8), np.float32)
     rays.add_lensed(0, 2, *case, out)
     from scipy.special import erf
 
@@ -176,4 +176,4 @@ def test_images_are_those_of_a_very_fine_grid():
 def test_no_samples_are_no_work():
     settings = RayAccuracy(cells=1.0, tolerance=1e-2, level=0, series=1e-4, rank=1e-2, even=1)
     case, _ = lensed_case(PixelGrid(8, 0.3), settings, samples=1)
-    rays.add_lensed(0, 0, case[0], *(part[:0] for part in case[1:]), np.zeros((0, 2, 8, 8)))
+    rays.add_lensed(0, 0, case[0], *(part[:0] for part in case[1:]), np.zeros((0, 2, 8, 8), np.float32))

@@ -194,7 +194,7 @@ class Simulator(ABC):
         values = self._checked(truth)
         pixel = one_of("labels", labels, ("truth", "pixel")) == "pixel"
         planes = self._labelled(values) if pixel else {"image": self._expected(values, None, np.float32)}
-        planes["image"] = planes["image"].astype(np.float32)
+        planes["image"] = planes["image"].astype(np.float32, copy=False)
         return self._dataset(values, sample_ids_of(truth, len(planes["image"])), truth, planes)
 
     @each_psf

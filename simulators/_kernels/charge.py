@@ -1,0 +1,94 @@
+"""Charge that light makes in a CCD: counts of photons, and pixel borders that collected charge has moved."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from simulators._kernels._jit import kernel
+from simulators._kernels.noise import PIXELS, filter_row
+from simulators._kernels.poisson import poisson_row
+
+__all__ = ["STRIP", "add_counts", "count_photons", "move_borders"]
+
+STRIP = 64  # rows of brighter-fatter at a time
+_HALF, _QUARTER = np.float32(0.5), np.float32(0.25)
+
+
+@kernel
+def count_photons(first_job, last_job, keys, samples, image):
+    """Poisson counts in place of the positive part of image (pixels,); the negative part stays."""
+    for job in range(first_job, last_job):
+        part = image[job * PIXELS : (job + 1) * PIXELS]
+        rates, counts = np.empty(part.size), np.empty(part.size)
+        for i in range(part.size):
+            rates[i] = max(np.float64(part[i]), 0.0)
+        poisson_row(rates, job * PIXELS, keys, samples[0], counts)
+        for i in range(part.size):
+            part[i] = counts[i] + min(np.float64(part[i]), 0.0)
+
+
+@kernel
+def add_counts(first_job, last_job, keys, samples, mean, image):
+    """Add Poisson counts of one expectation to image (pixels,)."""
+    for job in range(first_job, last_job):
+        part = image[job * PIXELS : (job + 1) * PIXELS]
+        rates, counts = np.full(part.size, mean), np.empty(part.size)
+        poisson_row(rates, job * PIXELS, keys, samples[0], counts)
+        for i in range(part.size):
+            part[i] += counts[i]
+
+
+@kernel
+def take_rows(image, first, reach, held, kept):
+    """Fill the rows of held (rows, nx + 2 reach + padding) from `kept` on: image rows `first` on, 0 outside the image."""
+    ny, nx = image.shape
+    for row in range(kept, held.shape[0]):
+        y = first + row
+        held[row] = np.float32(0.0)
+        if 0 <= y < ny:
+            held[row, reach : reach + nx] = image[y]
+
+
+@kernel
+def move_borders(image, weights):
+    """Charge that crosses the borders of pixels which the charge itself has moved, in place; image (y, x).
+
+    With the potential V = weights * Q of the collected charge Q, a border moves by the difference of V across it, by
+    half of that on average over the exposure, and what it sweeps over, at the mean density of both sides, changes
+    pixels (Coulton et al. 2018, AJ 155, 258, eq. 7). `weights` (k, k rounded up to 4). What leaves one pixel enters
+    its neighbour.
+    """
+    ny, nx = image.shape
+    reach = weights.shape[0] // 2
+    width = nx + 2 * reach + 4
+    held = np.zeros((STRIP + 2 * reach + 1, width), np.float32)
+    flat = held.reshape(held.size)
+    below, above, crossed = np.empty(nx, np.float32), np.empty(nx, np.float32), np.empty(nx, np.float32)
+    for top in range(0, ny, STRIP):
+        kept = 2 * reach + 1 if top else 0
+        held[:kept] = held[STRIP : STRIP + kept].copy()
+        take_rows(image, top - reach, reach, held, kept)
+        filter_row(flat, 0, width, weights, below)
+        for y in range(top, min(top + STRIP, ny)):
+            charge = held[y - top + reach, reach : reach + nx]
+            later = held[y - top + reach + 1, reach : reach + nx]
+            row = image[y]
+            for x in range(nx - 1):
+                crossed[x] = (below[x + 1] - below[x]) * (charge[x] + charge[x + 1]) * _QUARTER
+            for x in range(nx - 1):
+                row[x] += crossed[x]
+            for x in range(nx - 1):
+                row[x + 1] -= crossed[x]
+            if y + 1 < ny:
+                filter_row(flat, (y - top + 1) * width, width, weights, above)
+                for x in range(nx):
+                    crossed[x] = (above[x] - below[x]) * (charge[x] + later[x]) * _QUARTER
+                cross_up(row, image[y + 1], crossed)
+                below, above = above, below
+
+
+@kernel
+def cross_up(row, later, crossed):
+    for x in range(row.size):
+        row[x] += crossed[x]
+        later[x] -= crossed[x]

@@ -1,0 +1,104 @@
+"""Unwanted light on a detector: trails, fringes and reflections of bright stars; images (y, x), in place."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from simulators._kernels._jit import fast_kernel, kernel
+from simulators._kernels.elementary import quick_circle
+
+__all__ = ["add_annulus", "add_fringes", "add_trail", "bright_cells"]
+
+_F0, _F1 = np.float32(0.0), np.float32(1.0)
+_TURN = 2.0**32
+
+
+@kernel
+def modulation(along, shape):
+    """Brightness at `along` [pixel] of a light that swings (`duty` 0) or blinks: `depth`, `period`, `phase`, `duty`,
+    `soft`.
+    """
+    depth, period, phase, duty, soft = shape
+    turns = along / period + phase
+    if duty <= 0.0:
+        return 1.0 + depth * math.cos(2.0 * math.pi * turns)
+    distance = abs(turns - math.floor(turns) - 0.5) * period
+    return 1.0 - depth + depth * min(max(0.5 + (0.5 * duty * period - distance) / soft, 0.0), 1.0)
+
+
+@kernel
+def add_trail(image, mask, bit, line, profile, shape):
+    """A moving light: `line` a point x, y on it and cos, sin of its direction; `profile` the peak, width and power of its
+    cross-section peak (1 + (d / width)^2)^power, drawn out to `reach`; `shape` as `modulation`.
+    """
+    x0, y0, cosine, sine = line
+    peak, width, power, reach = profile
+    ny, nx = image.shape
+    for y in range(ny):
+        across = (y - y0) * cosine
+        first, last = 0, nx - 1
+        if abs(sine) > 1e-9:
+            ends = (across - reach) / sine, (across + reach) / sine
+            first = max(first, int(math.ceil(max(min(ends[0], ends[1]) + x0, -1.0))))
+            last = min(last, int(math.floor(min(max(ends[0], ends[1]) + x0, float(nx)))))
+        for x in range(first, last + 1):
+            d = across - (x - x0) * sine
+            if abs(d) <= reach:
+                along = (x - x0) * cosine + (y - y0) * sine
+                light = np.float32(peak * (1.0 + (d / width) ** 2) ** power * modulation(along, shape))
+                if light > _F0:
+                    image[y, x] += light
+                    mask[y, x] |= bit
+
+
+@fast_kernel
+def add_fringes(first_row, last_row, amplitude, step, phase, image):
+    """amplitude cos(2 pi phase); `phase` [turns] on a grid of `step` pixels, which reaches beyond the image."""
+    size = np.float32(step)
+    turns, between = np.empty(image.shape[1], np.float32), np.empty(phase.shape[1], np.float32)
+    for y in range(first_row, last_row):
+        low, t = phase[y // step], np.float32(y % step) / size
+        high = phase[y // step + 1]
+        for i in range(between.size):
+            between[i] = low[i] + t * (high[i] - low[i])
+        for x in range(turns.size):
+            i = x // step
+            turns[x] = between[i] + np.float32(x - i * step) / size * (between[i + 1] - between[i])
+        row = image[y]
+        for x in range(turns.size):
+            part = turns[x] - np.floor(turns[x])
+            row[x] += amplitude * quick_circle(np.int32(np.int64(part * _TURN)))[0]
+
+
+@kernel
+def bright_cells(image, bright, cell):
+    """Light above `bright` in cells of `cell` pixels and its first moments in x and y, shape (3, cells y, cells x)."""
+    ny, nx = image.shape
+    sums = np.zeros((3, (ny + cell - 1) // cell, (nx + cell - 1) // cell))
+    for y in range(ny):
+        most = _F0
+        for x in range(nx):
+            most = max(most, image[y, x])
+        if most > bright:
+            for x in range(nx):
+                excess = np.float64(image[y, x]) - bright
+                if excess > 0.0:
+                    sums[0, y // cell, x // cell] += excess
+                    sums[1, y // cell, x // cell] += excess * x
+                    sums[2, y // cell, x // cell] += excess * y
+    return sums
+
+
+@kernel
+def add_annulus(image, mask, bit, x0, y0, inner, outer, light):
+    """`light` for each pixel between two radii, their rims one pixel soft."""
+    ny, nx = image.shape
+    for y in range(max(0, int(y0 - outer - 1)), min(ny, int(y0 + outer + 3))):
+        for x in range(max(0, int(x0 - outer - 1)), min(nx, int(x0 + outer + 3))):
+            r = math.hypot(x - x0, y - y0)
+            share = min(max(outer + 0.5 - r, 0.0), 1.0) - min(max(inner + 0.5 - r, 0.0), 1.0)
+            if share > 0.0:
+                image[y, x] += np.float32(share * light)
+                mask[y, x] |= bit

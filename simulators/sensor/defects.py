@@ -1,0 +1,118 @@
+"""Defects of the chip: the same in all exposures of a detector."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from catalogs.checks import within
+from simulators.sensor.base import FLAGS, Effect, Exposure
+from simulators.streams import poisson
+
+__all__ = ["BadColumns", "ChipGaps", "HotPixels"]
+
+
+@dataclass(frozen=True)
+class HotPixels(Effect):
+    """Pixels with a dark current far above the others', a share `density` of all, `rate` / u [electron/s] with u
+    uniform in (0, 1) and no more than a thousand times `rate`.
+    """
+
+    density: float = 1e-5
+    rate: float = 10.0
+    flags: ClassVar[tuple[str, ...]] = ("hot_pixel",)
+
+    def __post_init__(self) -> None:
+        within("HotPixels density", self.density, 0.0, 0.1)
+        within("HotPixels rate", self.rate, 0.0, 1e6, "electron/s")
+
+    @property
+    def off(self) -> bool:
+        """See `Effect.off`."""
+        return self.density == 0.0 or self.rate == 0.0
+
+    def apply(self, exposure: Exposure) -> None:
+        """See `Effect.apply`."""
+        image, variance, mask = exposure.lit
+        count = exposure.pattern_count("hot_pixels", self.density * image.size)
+        x, y, u = exposure.pattern("hot_pixels", (count, 3)).T
+        pixels = np.unique(_at(y, image.shape[0]) * image.shape[1] + _at(x, image.shape[1]), return_index=True)
+        mean = self.rate * exposure.time / np.maximum(u[pixels[1]], 1e-3)
+        drawn = poisson(exposure.seed, [exposure.sample], f"sensor.hot_pixels.{exposure.band}", mean[None])[0]
+        at = np.unravel_index(pixels[0], image.shape)
+        image[at] += drawn.astype(np.float32)
+        variance[at] += mean.astype(np.float32)
+        mask[at] |= np.uint8(FLAGS["hot_pixel"])
+
+
+@dataclass(frozen=True)
+class BadColumns(Effect):
+    """Columns blocked from some row on, seen from the register: a share `density` of all, which let through less than
+    `leak` of their charge.
+    """
+
+    density: float = 5e-4
+    leak: float = 0.2
+    flags: ClassVar[tuple[str, ...]] = ("bad_column",)
+
+    def __post_init__(self) -> None:
+        within("BadColumns density", self.density, 0.0, 1.0)
+        within("BadColumns leak", self.leak, 0.0, 1.0)
+
+    @property
+    def off(self) -> bool:
+        """See `Effect.off`."""
+        return self.density == 0.0
+
+    def apply(self, exposure: Exposure) -> None:
+        """See `Effect.apply`."""
+        image, _, mask = exposure.lit
+        count = exposure.pattern_count("bad_columns", self.density * image.shape[1])
+        for u, v, w in exposure.pattern("bad_columns", (count, 3)):
+            blocked = slice(int(v * image.shape[0]), None), int(u * image.shape[1])
+            image[blocked] *= np.float32(self.leak * w)
+            mask[blocked] |= np.uint8(FLAGS["bad_column"])
+
+
+@dataclass(frozen=True)
+class ChipGaps(Effect):
+    """A mosaic of `chips` (rows, columns) with `gap` (between rows, between columns) [pixel] that see nothing."""
+
+    chips: tuple[int, int] = (1, 1)
+    gap: tuple[int, int] = (0, 0)
+    flags: ClassVar[tuple[str, ...]] = ("no_data",)
+
+    def __post_init__(self) -> None:
+        for name, low, high in (("chips", 1, 1000), ("gap", 0, 100_000)):
+            pair = within(f"ChipGaps {name}", getattr(self, name), low, high)
+            if pair.shape != (2,) or (pair % 1).any():
+                raise ValueError(f"ChipGaps {name} = {getattr(self, name)!r} must be two whole numbers")
+
+    @property
+    def off(self) -> bool:
+        """See `Effect.off`."""
+        return not any(chips > 1 and gap for chips, gap in zip(self.chips, self.gap, strict=True))
+
+    def apply(self, exposure: Exposure) -> None:
+        """See `Effect.apply`."""
+        image, variance, mask = exposure.lit
+        dark = [_in_gap(*pair) for pair in zip(image.shape, self.chips, self.gap, strict=True)]
+        for part in ((dark[0], slice(None)), (slice(None), dark[1])):
+            image[part] = 0.0
+            variance[part] = 0.0
+            mask[part] |= np.uint8(FLAGS["no_data"])
+
+
+def _at(u: np.ndarray, n: int) -> np.ndarray:
+    """Indices of uniform numbers."""
+    return (u * n).astype(np.int64)
+
+
+def _in_gap(n: int, chips: int, gap: int) -> np.ndarray:
+    """Whether each of `n` pixels lies in a gap between chips of equal size."""
+    if (chips - 1) * gap >= n:
+        raise ValueError(f"ChipGaps gap = {gap} leaves nothing of {n} pixels for {chips} chips")
+    pitch = (n + gap) / chips
+    return np.arange(n) % pitch >= pitch - gap

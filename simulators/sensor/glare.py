@@ -1,0 +1,125 @@
+"""Light that is not the sky's own picture: sky level, fringes and reflections of bright stars."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from catalogs.checks import within
+from simulators._kernels._jit import run
+from simulators._kernels.glare import add_annulus, add_fringes, bright_cells
+from simulators.sensor.base import FLAGS, Effect, Exposure
+
+__all__ = ["Fringing", "Ghosts", "Sky"]
+
+_CELL = 32  # pixels, within which bright light is one star's
+_GRID = 16  # pixels between the points where the thickness of the chip is evaluated
+_WAVES = 24
+
+
+@dataclass(frozen=True)
+class Sky(Effect):
+    """A flat sky of `level` [electron] in the exposure, for expected images without it."""
+
+    level: float = 300.0
+
+    def __post_init__(self) -> None:
+        within("Sky level", self.level, 0.0, 1e7, "electron")
+
+    @property
+    def off(self) -> bool:
+        """See `Effect.off`."""
+        return self.level == 0.0
+
+    def apply(self, exposure: Exposure) -> None:
+        """See `Effect.apply`."""
+        image, variance, _ = exposure.lit
+        image += np.float32(self.level)
+        variance += np.float32(self.level)
+
+
+@dataclass(frozen=True)
+class Fringing(Effect):
+    """Interference of the sky's emission lines in the thin chip: `amplitude` [electron] cos(4 pi thickness / wavelength).
+
+    The thickness is a smooth random surface of the chip; fringes are about `scale` [pixel] apart. The sky must be
+    brighter than the amplitude.
+    """
+
+    amplitude: float = 5.0
+    scale: float = 60.0
+
+    def __post_init__(self) -> None:
+        within("Fringing amplitude", self.amplitude, 0.0, 1e6, "electron")
+        within("Fringing scale", self.scale, 4.0, 1e4, "pixel")
+
+    @property
+    def off(self) -> bool:
+        """See `Effect.off`."""
+        return self.amplitude == 0.0
+
+    def apply(self, exposure: Exposure) -> None:
+        """See `Effect.apply`."""
+        image = exposure.lit[0]
+        ny, nx = image.shape
+        x, y = (np.arange(-(-n // _GRID) + 2) * _GRID for n in (nx, ny))
+        direction, offset, length = exposure.pattern("fringing", (3, _WAVES))
+        wave = 1.0 / (self.scale * (4.0 + 12.0 * length))  # cycles per pixel: the surface is smoother than its fringes
+        angle = 2.0 * math.pi * direction
+        inner = (wave * np.cos(angle))[:, None] * x, (wave * np.sin(angle))[:, None] * y + offset[:, None]
+        height = np.sin(2.0 * math.pi * (inner[0][:, None, :] + inner[1][:, :, None]))
+        slope = math.sqrt(2.0 * math.pi**2 * float(np.sum(wave**2)))  # rms of a sum of the sines
+        phase = (height.sum(axis=0) / (slope * self.scale)).astype(np.float32)
+        run(add_fringes, ny, np.float32(self.amplitude), _GRID, phase, image, share=64)
+
+
+@dataclass(frozen=True)
+class Ghosts(Effect):
+    """Out-of-focus reflections of bright stars: images of the pupil, a ring across the optical axis from the star.
+
+    Parameters
+    ----------
+    fraction : float
+        Share of a star's light in its ghost.
+    bright : float
+        Light above this in a pixel [electron] makes ghosts.
+    radius : float
+        Of the ring [pixel].
+    obscuration : float
+        Its inner over its outer radius.
+    magnification : float
+        Distance of the ghost from the image's centre over that of the star, on the other side.
+    """
+
+    fraction: float = 1e-3
+    bright: float = 5e4
+    radius: float = 80.0
+    obscuration: float = 0.4
+    magnification: float = 0.8
+    flags: ClassVar[tuple[str, ...]] = ("ghost",)
+
+    def __post_init__(self) -> None:
+        within("Ghosts fraction", self.fraction, 0.0, 0.1)
+        within("Ghosts bright", self.bright, 1.0, 1e12, "electron")
+        within("Ghosts radius", self.radius, 1.0, 1e4, "pixel")
+        within("Ghosts obscuration", self.obscuration, 0.0, 0.95)
+        within("Ghosts magnification", self.magnification, -10.0, 10.0)
+
+    @property
+    def off(self) -> bool:
+        """See `Effect.off`."""
+        return self.fraction == 0.0
+
+    def apply(self, exposure: Exposure) -> None:
+        """See `Effect.apply`."""
+        image, _, mask = exposure.lit
+        light, x, y = bright_cells(image, self.bright, _CELL).reshape(3, -1)
+        area = math.pi * self.radius**2 * (1.0 - self.obscuration**2)
+        centre = (image.shape[1] - 1) / 2, (image.shape[0] - 1) / 2
+        for i in np.flatnonzero(light):
+            at = (c - self.magnification * (m[i] / light[i] - c) for c, m in zip(centre, (x, y), strict=True))
+            radii = self.obscuration * self.radius, self.radius
+            add_annulus(image, mask, np.uint8(FLAGS["ghost"]), *at, *radii, self.fraction * light[i] / area)

@@ -11,7 +11,7 @@ from simulators._kernels.poisson import poisson_row
 __all__ = ["STRIP", "add_counts", "count_photons", "move_borders"]
 
 STRIP = 64  # rows of brighter-fatter at a time
-_HALF, _QUARTER = np.float32(0.5), np.float32(0.25)
+_QUARTER = np.float32(0.25)
 
 
 @kernel
@@ -40,7 +40,7 @@ def add_counts(first_job, last_job, keys, samples, mean, image):
 
 @kernel
 def take_rows(image, first, reach, held, kept):
-    """Fill the rows of held (rows, nx + 2 reach + padding) from `kept` on: image rows `first` on, 0 outside the image."""
+    """Fill the rows of held (rows, nx + 2 reach + padding) from `kept` on: image rows from `first` on, 0 outside."""
     ny, nx = image.shape
     for row in range(kept, held.shape[0]):
         y = first + row

@@ -11,7 +11,7 @@ from simulators._kernels.elementary import quick_circle
 
 __all__ = ["add_annulus", "add_fringes", "add_trail", "bright_cells"]
 
-_F0, _F1 = np.float32(0.0), np.float32(1.0)
+_F0 = np.float32(0.0)
 _TURN = 2.0**32
 
 
@@ -30,8 +30,8 @@ def modulation(along, shape):
 
 @kernel
 def add_trail(image, mask, bit, line, profile, shape):
-    """A moving light: `line` a point x, y on it and cos, sin of its direction; `profile` the peak, width and power of its
-    cross-section peak (1 + (d / width)^2)^power, drawn out to `reach`; `shape` as `modulation`.
+    """A moving light: `line` is a point x, y on it and cos, sin of its direction, `profile` the peak, width and power
+    of its cross-section peak (1 + (d / width)^2)^power and how far it reaches, `shape` as for `modulation`.
     """
     x0, y0, cosine, sine = line
     peak, width, power, reach = profile
@@ -41,8 +41,8 @@ def add_trail(image, mask, bit, line, profile, shape):
         first, last = 0, nx - 1
         if abs(sine) > 1e-9:
             ends = (across - reach) / sine, (across + reach) / sine
-            first = max(first, int(math.ceil(max(min(ends[0], ends[1]) + x0, -1.0))))
-            last = min(last, int(math.floor(min(max(ends[0], ends[1]) + x0, float(nx)))))
+            first = max(first, math.ceil(max(min(ends[0], ends[1]) + x0, -1.0)))
+            last = min(last, math.floor(min(max(ends[0], ends[1]) + x0, float(nx))))
         for x in range(first, last + 1):
             d = across - (x - x0) * sine
             if abs(d) <= reach:
@@ -99,6 +99,6 @@ def add_annulus(image, mask, bit, x0, y0, inner, outer, light):
         for x in range(max(0, int(x0 - outer - 1)), min(nx, int(x0 + outer + 3))):
             r = math.hypot(x - x0, y - y0)
             share = min(max(outer + 0.5 - r, 0.0), 1.0) - min(max(inner + 0.5 - r, 0.0), 1.0)
-            if share > 0.0:
+            if share * light > 0.0:
                 image[y, x] += np.float32(share * light)
                 mask[y, x] |= bit

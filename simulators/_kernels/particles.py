@@ -39,8 +39,8 @@ def drop(charge, x, y, spread, stream, image, mask, bit):
     """Four packets of `charge` [electron] that diffuse by `spread` [pixel] on their way to the gates."""
     keys, sample, element, draw = stream
     for _ in range(4):
-        column = int(math.floor(x + spread * normal_of(word_of_track(keys, sample, element, draw)) + 0.5))
-        row = int(math.floor(y + spread * normal_of(word_of_track(keys, sample, element, draw)) + 0.5))
+        column = math.floor(x + spread * normal_of(word_of_track(keys, sample, element, draw)) + 0.5)
+        row = math.floor(y + spread * normal_of(word_of_track(keys, sample, element, draw)) + 0.5)
         if 0 <= row < image.shape[0] and 0 <= column < image.shape[1] and charge > 0.0:
             image[row, column] += np.float32(0.25 * charge)
             mask[row, column] |= bit
@@ -81,7 +81,7 @@ def isotropic(stream, heading):
 
 @kernel
 def track_muons(count, keys, sample, chip, image, mask, bit):
-    """Muons through a horizontal chip: cos^2 of the zenith angle for each solid angle, the chip foreshortened once more.
+    """Muons through a horizontal chip: cos^2 of the zenith angle in solid angle, foreshortened by the chip once more.
 
     Transfers above `HARD` become electrons across the track with a spectrum E^-2, which makes the Landau tail.
     """

@@ -8,7 +8,7 @@ from simulators._kernels._jit import kernel
 
 __all__ = ["bloom", "defer_columns", "defer_rows"]
 
-_F0, _F1, _HALF = np.float32(0.0), np.float32(1.0), np.float32(0.5)
+_F0, _HALF = np.float32(0.0), np.float32(0.5)
 
 
 @kernel

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -149,7 +150,7 @@ class Sensor:
         mask[:, :, ny:] = FLAGS["no_data"]
         return image, np.zeros_like(image), mask
 
-    def _expose(self, planes: tuple[NDArray, ...], seed: int, sample: int, band: str) -> None:
+    def _expose(self, planes: tuple[NDArray[Any], ...], seed: int, sample: int, band: str) -> None:
         image, variance, mask = planes
         shared = (self.time, self.amplifiers, seed, sample, band, self.detector)
         exposure = Exposure(image, variance, mask, len(image) - self.overscan, *shared)

@@ -29,7 +29,7 @@ _ITL = (
 
 @dataclass(frozen=True)
 class Photons(Effect):
-    """Counts of the expected photons, Poisson; negative expectations stay. `counted` False leaves the expected image."""
+    """Poisson counts of the expected photons; negative expectations stay. `counted` False leaves what is expected."""
 
     counted: bool = True
 

@@ -43,7 +43,8 @@ class Sky(Effect):
 
 @dataclass(frozen=True)
 class Fringing(Effect):
-    """Interference of the sky's emission lines in the thin chip: `amplitude` [electron] cos(4 pi thickness / wavelength).
+    """Interference of the sky's emission lines in the thin chip: `amplitude` [electron] times the cosine of
+    4 pi thickness / wavelength.
 
     The thickness is a smooth random surface of the chip; fringes are about `scale` [pixel] apart. The sky must be
     brighter than the amplitude.

@@ -1,0 +1,210 @@
+"""Laws that every effect of a sensor obeys; a new effect is one entry in `simulators.sensor.EFFECTS`, OFF and ON."""
+
+import importlib
+import inspect
+import math
+import pkgutil
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import simulators.sensor
+from simulators._kernels._jit import set_threads
+from simulators.sensor import (
+    EFFECTS,
+    FLAGS,
+    BadColumns,
+    Bias,
+    BrighterFatter,
+    ChargeTransfer,
+    ChipGaps,
+    CosmicRays,
+    Dark,
+    Effect,
+    Fringing,
+    Gain,
+    Ghosts,
+    HotPixels,
+    NonLinearity,
+    Photons,
+    Quantisation,
+    ReadNoise,
+    Saturation,
+    Sensor,
+    Sky,
+    Trails,
+)
+
+OFF = {
+    Sky: Sky(0.0),
+    Fringing: Fringing(0.0),
+    Ghosts: Ghosts(0.0),
+    Trails: Trails(0.0),
+    Photons: Photons(False),
+    BrighterFatter: BrighterFatter(0.0),
+    Dark: Dark(0.0),
+    CosmicRays: CosmicRays(0.0, 0.0),
+    HotPixels: HotPixels(0.0),
+    BadColumns: BadColumns(0.0),
+    Saturation: Saturation(math.inf),
+    ChargeTransfer: ChargeTransfer(0.0, 0.0),
+    NonLinearity: NonLinearity(0.0),
+    ReadNoise: ReadNoise(0.0),
+    Gain: Gain(1.0, 0.0),
+    Bias: Bias(0.0, 0.0),
+    Quantisation: Quantisation(0),
+    ChipGaps: ChipGaps((1, 1), (9, 9)),
+}
+ON = {
+    Sky: Sky(100.0),
+    Fringing: Fringing(20.0, 10.0),
+    Ghosts: Ghosts(0.01, 2e4, 8.0),
+    Trails: Trails(6.0, aeroplanes=0.5),
+    Photons: Photons(),
+    BrighterFatter: BrighterFatter(),
+    Dark: Dark(0.3),
+    CosmicRays: CosmicRays(5e3, 5e3),
+    HotPixels: HotPixels(0.01),
+    BadColumns: BadColumns(0.1),
+    Saturation: Saturation(3e4),
+    ChargeTransfer: ChargeTransfer(1e-3, 1e-3),
+    NonLinearity: NonLinearity(1e-6),
+    ReadNoise: ReadNoise(4.0),
+    Gain: Gain(3.0, 0.05),
+    Bias: Bias(300.0, 20.0),
+    Quantisation: Quantisation(16),
+    ChipGaps: ChipGaps((2, 2), (3, 4)),
+}
+RISING = (Sky, Photons, Saturation, ChargeTransfer, NonLinearity, Gain, Bias, Quantisation, BadColumns)
+CONSERVING = (BrighterFatter, Saturation, ChargeTransfer)
+LAYOUT = dict(amplifiers=2, overscan=5, time=20.0)
+BANDS = ("g", "r")
+
+
+def light():
+    """Frames (3, 2, 56, 72) with a star that saturates and blank sky."""
+    y, x = np.mgrid[:56, :72]
+    star = (1.0 + ((x - 20) ** 2 + (y - 30) ** 2) / 6.0) ** -3.0
+    scale = np.array([[1e5, 3e4], [2e5, 1e3], [8e4, 6e4]])
+    return (scale[:, :, None, None] * star + 3.25).astype(np.float32)
+
+
+def expose(*effects, expected=None, ids=(4, 0, 9), seed=5, bands=BANDS, **layout):
+    return Sensor(effects, **(LAYOUT | layout)).expose(light() if expected is None else expected, seed, ids, bands)
+
+
+def same(first, second):
+    return all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+@pytest.fixture(params=EFFECTS, ids=lambda kind: kind.__name__)
+def kind(request):
+    return request.param
+
+
+def test_lists_are_complete():
+    package = simulators.sensor
+    modules = [importlib.import_module(f"simulators.sensor.{m.name}") for m in pkgutil.iter_modules(package.__path__)]
+    found = {c for m in modules for _, c in inspect.getmembers(m, inspect.isclass) if issubclass(c, Effect)}
+    assert found - {Effect} == set(EFFECTS) == set(OFF) == set(ON)
+    assert {flag for kind in EFFECTS for flag in kind.flags} == set(FLAGS)
+    assert sorted(FLAGS.values()) == [2**i for i in range(len(FLAGS))]
+
+
+def test_conventions_show_the_flags():
+    table = (Path(__file__).parents[2] / "CONVENTIONS.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| (\d+) \|", table, re.M)
+    assert [(name, int(bit)) for name, bit in rows] == list(FLAGS.items())
+
+
+def test_off_changes_nothing(kind):
+    assert OFF[kind].off
+    assert not ON[kind].off
+    blank = expose()
+    assert same(expose(OFF[kind]), blank)
+    assert np.array_equal(blank[0][:, :, :56], light())
+    assert not blank[1].any()
+
+
+@pytest.mark.parametrize("kind", [kind for kind in EFFECTS if kind not in (Photons, Quantisation)])
+def test_off_changes_nothing_even_where_it_is_applied(kind, monkeypatch):
+    """The numbers alone make no difference, but for two switches: nothing hides behind the question what is off."""
+    monkeypatch.setattr(kind, "off", False)
+    assert same(expose(OFF[kind]), expose())
+
+
+def test_on_changes_the_image(kind):
+    assert not np.array_equal(expose(ON[kind])[0], expose()[0])
+
+
+def test_input_is_left_alone(kind):
+    expected = light()
+    expose(ON[kind], expected=expected)
+    assert np.array_equal(expected, light())
+
+
+def test_depends_on_seed_sample_and_band_alone(kind):
+    whole = expose(ON[kind])
+    with set_threads(1):
+        assert same(expose(ON[kind]), whole)
+        alone = expose(ON[kind], expected=light()[2:, 1:], ids=(9,), bands=BANDS[1:])
+    assert same(alone, [plane[2:, 1:] for plane in whole])
+    random = {Trails, Photons, Dark, CosmicRays, HotPixels, BadColumns, ReadNoise, Gain, Bias, Fringing}
+    assert same(expose(ON[kind], seed=6), whole) == (kind not in random)
+
+
+def test_numbers_are_its_own(kind):
+    """Another effect before it changes none of its random numbers: seen in the mask, or in what it adds to darkness."""
+    other = Trails(3.0) if kind is not Trails else CosmicRays(500.0)
+    bits = sum(FLAGS[flag] for flag in kind.flags if flag not in ("saturated", "bleed"))
+    alone, together = expose(ON[kind]), expose(ON[kind], other)
+    assert np.array_equal(alone[2] & bits, together[2] & bits)
+
+
+def test_flags_are_set_exactly_where_it_acted(kind):
+    """On light without a grain, and 0 where nothing shines, so that no change is lost in rounding."""
+    expected = np.where(light() > 20.0, light(), 0.0).astype(np.float32)
+    before, after = expose(expected=expected), expose(ON[kind], expected=expected)
+    mine = sum(FLAGS[flag] for flag in kind.flags)
+    set_by_it = (after[2] & ~before[2]) != 0
+    assert not (after[2] & ~before[2] & ~np.uint8(mine)).any()
+    if not mine:
+        assert np.array_equal(after[2], before[2])
+    elif kind is BadColumns or kind is ChipGaps:  # no charge, no change
+        assert (set_by_it | (before[0] == after[0])).all()
+        assert (before[0] == after[0])[set_by_it].mean() > 0.0
+    else:
+        assert np.array_equal(set_by_it, before[0] != after[0])
+
+
+@pytest.mark.parametrize("kind", RISING)
+def test_more_light_never_gives_less(kind):
+    expected = light()
+    brighter = expected + np.random.default_rng(3).exponential(50.0, expected.shape).astype(np.float32)
+    assert (expose(ON[kind], expected=brighter)[0] >= expose(ON[kind], expected=expected)[0]).all()
+
+
+@pytest.mark.parametrize("kind", CONSERVING)
+def test_charge_is_conserved(kind):
+    """Room is left at the ends of columns and registers, where charge leaves."""
+    expected = np.zeros((1, 1, 400, 300), np.float32)
+    expected[0, 0, 150:206, 40:112] = light()[0, 0]
+    effect = ChargeTransfer(1e-4, 1e-4) if kind is ChargeTransfer else ON[kind]
+    image = expose(effect, expected=expected, ids=(0,), bands=("r",), amplifiers=1)[0]
+    assert not np.array_equal(image[:, :, :400], expected)
+    assert image.sum(dtype=np.float64) == pytest.approx(expected.sum(dtype=np.float64), rel=1e-7)
+
+
+def test_the_chips_own_defects_stay_in_all_exposures(kind):
+    """Fixed patterns are the detector's; all else differs from exposure to exposure."""
+    expected = np.full((2, 1, 100, 100), 4e4, np.float32)
+    first, second = (
+        expose(ON[kind], expected=expected, ids=(1, 2), bands=("r",), detector=number)[:3:2] for number in (7, 8)
+    )
+    differs = {Trails, Photons, Dark, CosmicRays, ReadNoise, HotPixels}
+    assert np.array_equal(first[0][0], first[0][1]) == (kind not in differs)
+    assert np.array_equal(first[1][0], first[1][1]) == (kind not in {Trails, CosmicRays})
+    own = {Fringing, BadColumns, Gain, Bias, HotPixels}
+    assert np.array_equal(first[0], second[0]) == (kind not in own)

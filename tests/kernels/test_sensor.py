@@ -1,0 +1,117 @@
+"""Kernels of the sensor against slow versions of them, and where their loops begin and end."""
+
+import numpy as np
+import pytest
+
+from simulators._kernels.charge import STRIP, move_borders
+from simulators._kernels.glare import add_annulus, add_fringes, add_trail, bright_cells
+from simulators._kernels.particles import stop_electrons, track_muons
+from simulators._kernels.transfer import bloom, defer_columns, defer_rows
+from simulators.streams import round_keys
+
+pytestmark = pytest.mark.kernels
+BIT = np.uint8(4)
+
+
+def frame(ny, nx, top=1e4):
+    return np.random.default_rng(ny).uniform(0.0, top, (ny, nx)).astype(np.float32)
+
+
+def naive_borders(image, weights):
+    """Each border by itself, from sums over the whole image."""
+    ny, nx = image.shape
+    reach = len(weights) // 2
+    padded = np.pad(image.astype(float), reach)
+    potential = np.array(
+        [[(padded[y : y + 2 * reach + 1, x : x + 2 * reach + 1] * weights).sum() for x in range(nx)] for y in range(ny)]
+    )
+    out = image.astype(float)
+    for y in range(ny):
+        for x in range(nx):
+            for other in ((y + 1, x), (y, x + 1)):
+                if other[0] < ny and other[1] < nx:
+                    crossed = (potential[other] - potential[y, x]) * (image[y, x] + image[other]) / 4.0
+                    out[y, x] += crossed
+                    out[other] -= crossed
+    return out
+
+
+@pytest.mark.parametrize("ny", [1, STRIP, STRIP + 3])
+def test_borders_move_as_each_by_itself(ny):
+    """Across the edges of strips as well, where rows must be those before they changed."""
+    weights = np.array([[0.2, 0.6, 0.2], [0.4, 1.0, 0.4], [0.2, 0.6, 0.2]]) * 1e-6
+    image = frame(ny, 5, 1e5)
+    wanted = naive_borders(image, weights)
+    move_borders(image, np.pad(weights, ((0, 0), (0, 1))).astype(np.float32))
+    assert image == pytest.approx(wanted, rel=1e-5)
+
+
+def test_both_ways_of_transfer_are_one():
+    columns, rows = frame(20, 3), frame(20, 3).T.copy()
+    left = defer_columns(columns, 1e-2, np.float32(0.4))
+    defer_rows(0, 3, 0, 20, 1e-2, np.float32(0.4), rows)
+    assert columns == pytest.approx(rows.T)
+    assert columns.sum() + left.sum() == pytest.approx(frame(20, 3).sum())
+
+
+def test_blooming_says_what_left():
+    image, mask = frame(9, 2, 50.0), np.zeros((9, 2), np.uint8)
+    image[1, 0] = 800.0
+    before = image.sum()
+    lost = bloom(image, mask, np.float32(60.0), BIT, np.uint8(8))
+    assert lost == pytest.approx(before - image.sum(), rel=1e-5)
+    assert not mask[:, 1].any()
+    assert set(mask[:, 0]) == {4, 8}
+
+
+@pytest.mark.parametrize("angle", [0.0, 0.7, np.pi / 2, 2.5])
+def test_trails_fill_all_pixels_in_reach(angle):
+    image, mask = np.zeros((15, 18), np.float32), np.zeros((15, 18), np.uint8)
+    cosine, sine = np.cos(angle), np.sin(angle)
+    add_trail(image, mask, BIT, (7.0, 6.0, cosine, sine), (5.0, 2.0, -3.0, 4.1), (0.0, 9.0, 0.0, 0.0, 1.0))
+    y, x = np.mgrid[:15, :18]
+    d = (y - 6.0) * cosine - (x - 7.0) * sine
+    assert image == pytest.approx(np.where(abs(d) <= 4.1, 5.0 * (1 + (d / 2) ** 2) ** -3.0, 0.0), abs=1e-5)
+    assert ((mask > 0) == (image > 0)).all()
+
+
+def test_blinking_lights_are_dark_between():
+    image, mask = np.zeros((1, 60), np.float32), np.zeros((1, 60), np.uint8)
+    add_trail(image, mask, BIT, (0.0, 0.0, 1.0, 0.0), (5.0, 2.0, -3.0, 4.0), (1.0, 20.0, 0.0, 0.3, 1.0))
+    lit = np.flatnonzero(image[0] > 2.0)
+    assert set(lit % 20) == {7, 8, 9, 10, 11, 12, 13}
+    assert (image[0] == 0).sum() > 30
+
+
+def test_fringes_follow_their_phase():
+    phase = np.add.outer(np.arange(4) * 0.3, np.arange(4) * -0.4).astype(np.float32)
+    image = np.zeros((9, 8), np.float32)
+    add_fringes(0, 9, np.float32(2.0), 4, phase, image)
+    y, x = np.mgrid[:9, :8]
+    assert image == pytest.approx(2.0 * np.cos(2 * np.pi * (0.3 * y - 0.4 * x) / 4), abs=1e-5)
+
+
+def test_bright_light_is_counted_by_cells_and_rings_are_soft():
+    image = np.zeros((7, 9), np.float32)
+    image[5, 6] = 12.0
+    sums = bright_cells(image, 2.0, 4)
+    assert sums[:, 1, 1].tolist() == [10.0, 60.0, 50.0]
+    assert np.count_nonzero(sums) == 3
+    mask = np.zeros((7, 9), np.uint8)
+    add_annulus(image, mask, BIT, 2.0, 1.0, 0.0, 1.0, 8.0)
+    assert image[1, :5].tolist() == [0.0, 4.0, 4.0, 4.0, 0.0]
+
+
+@pytest.mark.parametrize("loop", [track_muons, stop_electrons])
+def test_a_particle_is_the_same_however_many_there_are(loop):
+    chip, keys, sample = (10.0, 40.0, 0.3), round_keys(3, "tracks"), np.uint64(1)
+    hardest = () if loop is track_muons else (100.0,)
+    images = []
+    for count in (0, 1, 2):
+        image, mask = np.zeros((40, 40), np.float32), np.zeros((40, 40), np.uint8)
+        loop(count, keys, sample, chip, *hardest, image, mask, BIT)
+        assert ((mask > 0) == (image > 0)).all()
+        images.append(image)
+    assert not images[0].any()
+    assert (images[2] >= images[1]).all()
+    assert images[2].sum() > images[1].sum() > 500

@@ -37,6 +37,7 @@ _KINDS = {
         {"slope": 0.0, "index": 2.0, "power": 1.0},
     ),
     "luminosity": _Kind(1, (2,), ("c0", "c1"), _SERIES),
+    "apparent_size": _Kind(1, (1,), ("c0", "c1"), {"scatter": 0.0, "pivot": 23.0}),
     "size": _Kind(1, (2,), ("c0", "c1"), {**_SERIES, "evolution": 0.0, "pivot": 1.0}),
     "lensed_quasars": _Kind(
         2,
@@ -89,6 +90,8 @@ class Relation:
           0.4 alpha M + (beta - alpha) log10(1 + 10^(-0.4 (M - break))) + evolution log10((1 + z) / pivot), M as above,
           with a scatter of ln r that goes from `faint_scatter` to `bright_scatter` across the break (Shen et al. 2003,
           MNRAS 343, 978, eqs. 15 and 16; eq. 14, early types, is alpha = beta = a, gamma = b);
+        - ``apparent_size`` of (flux drawn as a magnitude m): half-light radius of log10 (r / arcsec) =
+          c0 + c1 (m - pivot), with a Gaussian `scatter` [dex];
         - ``axis_ratio`` of nothing or (x): an ellipticity of random direction, 1 - q being Rayleigh of scale
           intercept + slope x, cut at q = lowest.
     labels : tuple of str

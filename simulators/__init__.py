@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from simulators.calibration import calibrate, measured_galaxies
     from simulators.deflectors import EPL, ExternalShear
     from simulators.detection import clear_of_glare, cut_out, detect, split_by_position, strip_edges
+    from simulators.field import Field
     from simulators.fit import label_shift
     from simulators.grid import PixelGrid
     from simulators.labels import LABELS
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 _HOME = {
     "EPL": "deflectors",
     "ExternalShear": "deflectors",
+    "Field": "field",
     "Gaussian": "psf",
     "LABELS": "labels",
     "Moffat": "psf",
@@ -58,6 +60,7 @@ __all__ = [
     "LABELS",
     "PSF",
     "ExternalShear",
+    "Field",
     "Gaussian",
     "Moffat",
     "PixelGrid",

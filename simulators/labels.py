@@ -124,6 +124,7 @@ LABELS: dict[str, Label] = {
         for name, label in names.items()
     },
     **_IMAGES,
+    "star": Label("", "1 of a star, 0 of a galaxy", 0.0, 1.0),
     "psf_index": Label("", "entry of the PSF library", 0.0, 1e9),
 }
 

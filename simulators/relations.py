@@ -16,6 +16,7 @@ from catalogs.checks import within
 from catalogs.relations import Relation
 from simulators import streams
 from simulators.cosmology import ARCSEC, halo_angles
+from simulators.labels import LABELS
 
 __all__ = ["Distances", "relate"]
 
@@ -222,6 +223,11 @@ def _size_luminosity(draw: _Draw) -> tuple[Array, ...]:
     return _angle(draw, log_kpc + spread * draw.normal() / math.log(10.0))
 
 
+def _apparent_size(draw: _Draw) -> tuple[Array, ...]:
+    log_arcsec = draw["c0"] + draw["c1"] * (draw.argument() - draw["pivot"]) + draw.scatter()
+    return (np.clip(10.0**log_arcsec, LABELS["radius"].low, LABELS["radius"].high),)
+
+
 def _axis_ratio(draw: _Draw) -> tuple[Array, ...]:
     x = draw.inputs[0] if draw.relation.inputs else np.zeros(len(draw.ids))
     scale = within("axis_ratio: scale", draw["intercept"] + draw["slope"] * x, 0.0, 1e3, open_low=True)
@@ -252,6 +258,7 @@ _RELATIONS = {
     "luminosity": _luminosity,
     "size": _size,
     "size_luminosity": _size_luminosity,
+    "apparent_size": _apparent_size,
     "axis_ratio": _axis_ratio,
 }
 
@@ -281,7 +288,7 @@ def relate(
     ValueError
         For redshifts outside 0 to 20, or an input for which the relation has no solution.
     """
-    if relation.kind not in ("size", "size_luminosity") and set(relation.inputs) & set(magnitudes):
+    if relation.kind not in ("size", "size_luminosity", "apparent_size") and set(relation.inputs) & set(magnitudes):
         raise ValueError(f"relation {relation.kind} takes no magnitude such as {', '.join(relation.inputs)}")
     distances = _distances(population.cosmology["H0"], population.cosmology["Om0"])
     values = _RELATIONS[relation.kind](_Draw(relation, distances, labels, magnitudes, seed, ids, tag))

@@ -6,6 +6,7 @@
 from simulators.psf.airy import Airy
 from simulators.psf.bands import psf_of
 from simulators.psf.base import PSF
+from simulators.psf.field import PSFField
 from simulators.psf.galsim import GalSimPSF
 from simulators.psf.gaussian import Gaussian
 from simulators.psf.kolmogorov import Kolmogorov
@@ -24,6 +25,7 @@ __all__ = [
     "Gaussian",
     "Kolmogorov",
     "Moffat",
+    "PSFField",
     "PSFLibrary",
     "PixelPSF",
     "padding",

@@ -1,0 +1,155 @@
+"""Speed, error and memory of Field and of GalSim on one frame of 4096 x 4096 with 20,000 galaxies and 2,000 stars, and
+of random shear on a grid of 1000 x 1000; interleaved, in CPU time of one thread.
+
+python benchmarks/field.py
+
+GalSim draws a part of the objects, which is scaled to all. Prints a table and writes build/field.json.
+"""
+
+from __future__ import annotations
+
+import os
+
+if __name__ == "__main__":  # before numpy and numba start their threads
+    for _pool in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
+        os.environ.setdefault(_pool, "1")
+
+import json
+import resource
+import time
+from pathlib import Path
+
+import galsim
+import numpy as np
+
+from catalogs import Band, Survey
+from simulators import Field, Moffat
+
+ROOT = Path(__file__).resolve().parents[1]
+SIDE, SCALE, FWHM, BETA, SKY, READ = 4096, 0.2, 0.7, 3.5, 800.0, 9.0
+GALAXIES, STARS, ROUNDS = 20_000, 2_000, 3
+PART, COMPARED = (600, 60), 500  # of GalSim's galaxies and stars in a round; whose errors are measured
+BAND = Band("r", FWHM, background_sigma=(SKY + READ**2) ** 0.5, electrons_per_unit=1.0, psf_beta=BETA, sky=SKY)
+
+
+def catalogue(seed: int = 3) -> dict[str, np.ndarray]:
+    """Galaxies of magnitude 18 to 26 with n = 1 to 4 in steps of 0.1 (GalSim keeps its tables), then stars."""
+    draw = np.random.default_rng(seed)
+    magnitude = 18 + 8 * draw.power(3, GALAXIES)
+    e, angle = np.clip(np.abs(draw.normal(0, 0.25, GALAXIES)), 0, 0.6), draw.uniform(0, np.pi, GALAXIES)
+    galaxies = {
+        "flux": 30 * 10 ** (-0.4 * (magnitude - 27)),
+        "radius": np.clip(0.35 * 10 ** (-0.12 * (magnitude - 23)) * draw.lognormal(0, 0.3, GALAXIES), 0.1, 3.0),
+        "n": np.round(draw.uniform(1, 4, GALAXIES), 1),
+        "e1": e * np.cos(2 * angle),
+        "e2": e * np.sin(2 * angle),
+    }
+    stars = {name: np.zeros(STARS) for name in galaxies}
+    stars["flux"] = 30 * 10 ** (-0.4 * (16 + 9 * draw.power(2, STARS) - 27))
+    both = {name: np.concatenate([galaxies[name], stars[name]]) for name in galaxies}
+    half = SIDE * SCALE / 2
+    x, y = draw.uniform(-half, half, (2, GALAXIES + STARS))
+    star = np.arange(GALAXIES + STARS) >= GALAXIES
+    g1, g2 = (np.where(star, 0.0, g) for g in (0.02, 0.01))
+    return both | {"x": x, "y": y, "star": star.astype(float), "g1": g1, "g2": g2, "kappa": np.zeros(len(x))}
+
+
+def theirs(drawn: dict[str, np.ndarray], these, image: galsim.Image, size: int | None = None) -> None:
+    """Draw the objects `these` into `image`, as GalSim's users do, one by one on stamps of its choice."""
+    psf = galsim.Moffat(beta=BETA, fwhm=FWHM)
+    for i in these:
+        at = {name: float(values[i]) for name, values in drawn.items()}
+        where = galsim.PositionD(at["x"] / SCALE + image.true_center.x, at["y"] / SCALE + image.true_center.y)
+        if at["star"]:
+            light = psf * at["flux"]
+        else:
+            light = galsim.Sersic(at["n"], half_light_radius=at["radius"], flux=at["flux"])
+            mu = 1 / (1 - at["g1"] ** 2 - at["g2"] ** 2)
+            light = galsim.Convolve(light.shear(g1=at["e1"], g2=at["e2"]).lens(at["g1"], at["g2"], mu), psf)
+        stamp = light.drawImage(nx=size, ny=size, scale=SCALE, center=where)
+        overlap = stamp.bounds & image.bounds
+        if overlap.isDefined():
+            image[overlap] += stamp[overlap]
+
+
+def cpu(function, *args) -> float:
+    start = time.process_time()
+    function(*args)
+    return time.process_time() - start
+
+
+def frames() -> dict[str, float]:
+    """Seconds of both, and the memory that a frame takes beyond the catalogue."""
+    field = Field(survey=Survey("bench", SCALE, (BAND,)), size=SIDE, psf=Moffat(FWHM, BETA))
+    drawn, image = catalogue(), galsim.ImageF(SIDE, SIDE, scale=SCALE)
+    field.render({name: values[-2200:] for name, values in drawn.items()}, "pixel")  # compiles
+    field.observe(field.render(drawn), 1)
+    theirs(drawn, range(GALAXIES - 400, GALAXIES), image)  # fills its cache of n
+    noise = galsim.CCDNoise(galsim.BaseDeviate(1), sky_level=SKY, gain=1.0, read_noise=READ)
+    times: dict[str, list[float]] = {name: [] for name in ("render", "marked", "noise", "galsim", "galsim_noise")}
+    for turn in range(ROUNDS):
+        times["render"].append(cpu(field.render, drawn))
+        galaxies, stars = (range(count * turn, count * (turn + 1)) for count in PART)
+        scaled = cpu(theirs, drawn, galaxies, image) * GALAXIES / PART[0]
+        scaled += cpu(theirs, drawn, [GALAXIES + i for i in stars], image) * STARS / PART[1]
+        times["galsim"].append(scaled)
+        times["marked"].append(cpu(field.render, drawn, "pixel"))
+        clean = field.render(drawn)
+        times["noise"].append(cpu(field.observe, clean, 1))
+        times["galsim_noise"].append(cpu(image.addNoise, noise))
+    result = {name: float(np.median(values)) for name, values in times.items()}
+    ratios = (np.array(times["galsim"]) + times["galsim_noise"]) / (np.array(times["render"]) + times["noise"])
+    return result | {"ratio": float(np.median(ratios))}
+
+
+def memory() -> float:
+    """Peak of a process that draws a frame with segmentation, over one that draws a small one, in frames of float32."""
+    code = (
+        "import resource, benchmarks.field as b; from simulators import Field, Moffat; drawn = b.catalogue();"
+        "Field(survey=b.Survey('bench', b.SCALE, (b.BAND,)), size={side}).render(drawn, 'pixel');"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    import subprocess
+    import sys
+
+    peaks = [
+        int(subprocess.run([sys.executable, "-c", code.format(side=side)], capture_output=True, check=True, cwd=ROOT).stdout)
+        for side in (512, SIDE)
+    ]
+    return (peaks[1] - peaks[0]) * 1024 / (4 * SIDE**2)
+
+
+def errors() -> dict[str, float]:
+    """Largest error of each of `COMPARED` objects, in its peak, against GalSim on a stamp of 256 pixels."""
+    drawn = catalogue()
+    these = np.linspace(0, GALAXIES + STARS - 1, COMPARED).astype(int)
+    field = Field(survey=Survey("bench", SCALE, (BAND,)), size=256, psf=Moffat(FWHM, BETA))
+    worst, fluxes = [], []
+    for i in these:
+        one = {name: values[i : i + 1] for name, values in drawn.items()}
+        one |= {"x": one["x"] % SCALE, "y": one["y"] % SCALE}
+        image = galsim.ImageF(256, 256, scale=SCALE)
+        theirs(one, [0], image, size=256)
+        ours = field.render(one)["image"].values[0]
+        worst.append(np.abs(ours - image.array).max() / image.array.max())
+        fluxes.append(ours.sum() / image.array.sum() - 1)
+    return {
+        "error_median": float(np.median(worst)),
+        "error_worst": float(np.max(worst)),
+        "flux_median": float(np.median(fluxes)),
+        "flux_worst": float(np.abs(fluxes).max()),
+    }
+
+
+def main() -> None:
+    result = {**frames(), **errors(), "memory_frames": memory()}
+    for name, value in result.items():
+        print(f"| {name} | {value:.4g} |")
+    (ROOT / "build").mkdir(exist_ok=True)
+    (ROOT / "build" / "field.json").write_text(json.dumps(result, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    main()

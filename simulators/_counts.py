@@ -1,0 +1,79 @@
+"""How many galaxies and stars a survey sees in a field, how faint, and where they lie."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+import catalogs
+from catalogs import Survey
+from simulators import streams
+from simulators.population import Source
+
+__all__ = ["galaxy_density", "limit_of", "places", "truncated"]
+
+Array = NDArray[np.float64]
+SNR = 5.0  # of a point source at the depth
+BEYOND = 1.0  # magnitudes below the depth down to which there are objects: their blends are part of the sky
+COUNTS, SLOPE, PIVOT = 46.0, 0.31, 25.0  # LSST Science Book (arXiv:0912.0201), section 3.7: galaxies per square arcmin
+CLUSTER, POWER = 60.0, 0.8  # largest separation in a group [arcsec], and w(theta) ~ theta^-0.8 (Peebles 1980)
+
+
+def limit_of(survey: Survey, population: catalogs.Population) -> float:
+    """Magnitude, as `population` draws them, to which the deepest of the bands sees: `BEYOND` below 5 sigma.
+
+    The noise of a point source's flux is sigma sqrt(n_eff) with n_eff = 2.266 (fwhm / pixel)^2 (Ivezic et al. 2019,
+    ApJ 873, 111, section 3.2).
+    """
+    limits = [math.nan]
+    for band in survey.bands:
+        pixels = max(2.266 * (band.psf_fwhm / survey.pixel_scale) ** 2, 1.0)
+        faintest = max(SNR * band.background_sigma * math.sqrt(pixels), 1e-30)
+        limits.append(band.zero_point - 2.5 * math.log10(faintest) - population.offset("flux", band.name))
+    deepest = np.array(limits)[~np.isnan(limits)]
+    if not deepest.size:
+        raise ValueError(f"survey {survey.name!r} has no zero point, so its depth is unknown: give density and population")
+    return float(deepest.max()) + BEYOND
+
+
+def truncated(population: Source, survey: Survey) -> Source:
+    """`population` without what the survey cannot see; of another kind than number counts, as it is."""
+    if not isinstance(population, catalogs.Population):
+        return population
+    prior = population.priors.get("flux")
+    if prior is None or prior.distribution != "counts":
+        return population
+    low, high = prior.parameters["low"], prior.parameters["high"]
+    faint = min(max(limit_of(survey, population), low + 0.1), high)
+    cut = dataclasses.replace(prior, parameters={**prior.parameters, "high": faint})
+    return dataclasses.replace(population, priors={**population.priors, "flux": cut})
+
+
+def galaxy_density(survey: Survey, population: catalogs.Population) -> float:
+    """Galaxies per square arcmin of number counts down to the survey's limit."""
+    faint = min(limit_of(survey, population), population.priors["flux"].parameters["high"])
+    return COUNTS * 10.0 ** (SLOPE * (faint - PIVOT))
+
+
+def places(seed: int, ids: NDArray[np.int64], sides: tuple[float, float], clustering: float) -> tuple[Array, Array]:
+    """x and y (N,) [arcsec] in a rectangle of `sides` (along y, x) about the origin.
+
+    The share `clustering` of the objects lie around others, each in a random direction at a distance of the density
+    theta^(1 - 0.8) up to 60 arcsec: pairs have that correlation function.
+    """
+    uniforms = streams.uniform(seed, ids, "field.place", (2,))
+    y, x = ((uniforms[:, i] - 0.5) * side for i, side in enumerate(sides))
+    if clustering == 0.0:
+        return x, y
+    choice = streams.uniform(seed, ids, "field.cluster", (4,))
+    satellite = choice[:, 0] < clustering
+    hosts = np.flatnonzero(~satellite)
+    if hosts.size:
+        host = hosts[np.minimum((choice[satellite, 1] * hosts.size).astype(np.int64), hosts.size - 1)]
+        distance = CLUSTER * choice[satellite, 2] ** (1.0 / (2.0 - POWER))
+        angle = 2.0 * math.pi * choice[satellite, 3]
+        x[satellite], y[satellite] = x[host] + distance * np.cos(angle), y[host] + distance * np.sin(angle)
+    return x, y

@@ -1,0 +1,267 @@
+"""Fields: frames of many galaxies and stars as a telescope hands them over, with the truth of every object."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+import catalogs
+from catalogs.checks import one_of, within
+from simulators import streams
+from simulators._counts import galaxy_density, places, truncated
+from simulators._field_data import FIELD_LABELS, catalogue, checked_catalogue, frame_planes, size_of, wcs_of
+from simulators._field_stamps import cut_stamps
+from simulators._painting import Marks, Objects, paint
+from simulators._psf_choice import psfs_of
+from simulators.drawing import ACCURACY
+from simulators.light import Sersic
+from simulators.noise import add_noise
+from simulators.population import PopulationLike, draw_labels, resolve
+from simulators.psf import PSF, PSFField
+from simulators.shear_fields import ShearLike, shear_at
+from simulators.weak_lens import lensed_sersic
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from astropy.wcs import WCS
+
+__all__ = ["Field"]
+
+Array = NDArray[np.float64]
+MARGIN = 6.0  # arcsec beyond the frame's edges in which there are objects whose light reaches in
+STARS = 2**23  # numbers of stars start here
+FIELDS = 2**24  # and those of the next field here
+MOST = 2_000_000  # objects of a field
+_GALAXY = ("flux", "radius", "n", "e1", "e2")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Field:
+    """Frames of a survey: a catalogue of galaxies and stars, drawn one by one, with WCS, segmentation and truth.
+
+    Parameters
+    ----------
+    survey : str or Survey
+    bands : iterable of str, optional
+    size : int or (int, int)
+        Pixels along a side, or along y and x.
+    population : str, Population, Rows, function or a sequence of these, optional
+        Gives galaxies' flux, radius, n, e1 and e2; ``field`` is underneath. Number counts end one magnitude below the
+        survey's 5 sigma depth.
+    density : float, optional
+        Galaxies per square arcmin; by default the number counts down to that limit.
+    stars : float
+        Stars for each galaxy.
+    star_population : as `population`
+        Gives stars' flux; ``stars`` is underneath.
+    clustering : float
+        Share of galaxies that lie around others, [0, 1).
+    shear : (g1, g2), (g1, g2, kappa), function or ShearField, optional
+        Reduced shear and convergence; a function takes x and y (N,) [arcsec] from the frame's centre.
+    psf : PSF, sequence of PSF or PSFField, optional
+        Overrides the survey's; a `PSFField` varies over the frame, cell by cell.
+    pixel_scale : float, optional
+        Overrides the survey's [arcsec].
+    accuracy : {"default", "fast", "high"}
+        Of each object's stamp, in its peaks, as for stamps. A stamp ends where an object is fainter than 3e-4 of its
+        peak and 5 % of the background's sigma, and beyond 99.5 % of a galaxy's light (fast: 1e-3, 10 %, 99 %; high:
+        1e-5, 0.5 %, 99.95 %), and at 1024 pixels at the latest.
+    centre : (float, float)
+        Right ascension and declination of the frame's geometric centre [deg].
+
+    Raises
+    ------
+    ValueError
+        For an unknown name (the nearest valid one is given), a number out of range, or a PSF wider than the frame.
+    """
+
+    survey: str | catalogs.Survey
+    bands: Iterable[str] | None = None
+    size: int | tuple[int, int] = (4096, 4096)
+    population: PopulationLike = ()
+    density: float | None = None
+    stars: float = 0.1
+    star_population: PopulationLike = ()
+    clustering: float = 0.3
+    shear: ShearLike = None
+    psf: PSF | tuple[PSF, ...] | PSFField | None = None
+    pixel_scale: float | None = None
+    accuracy: str = "default"
+    centre: tuple[float, float] = (0.0, 0.0)
+
+    def __post_init__(self) -> None:
+        survey = catalogs.get_survey(self.survey) if isinstance(self.survey, str) else self.survey
+        survey = survey if self.bands is None else survey.select(self.bands)
+        if self.pixel_scale is not None:
+            survey = dataclasses.replace(survey, pixel_scale=self.pixel_scale)
+        one_of("accuracy", self.accuracy, ACCURACY)
+        within("stars", self.stars, 0.0, 1e3, "per galaxy")
+        within("clustering", self.clustering, 0.0, 0.99)
+        within("centre right ascension", self.centre[0], -360.0, 360.0, "deg")
+        within("centre declination", self.centre[1], -90.0, 90.0, "deg")
+        if self.density is not None:
+            within("density", self.density, 0.0, 1e5, "per square arcmin")
+        size = size_of(self.size)
+        shear_at(self.shear, np.zeros(1), np.zeros(1))
+        made = {"survey": survey, "bands": survey.band_names, "size": size}
+        made |= {name: resolve(getattr(self, name)) for name in ("population", "star_population")}
+        made["psf"] = self.psf if isinstance(self.psf, PSFField) else PSFField([[psfs_of(self.psf, survey)]])
+        for name, value in made.items():
+            object.__setattr__(self, name, value)
+        widest = max(psf.fwhm for cell in self._psfs for psf in cell)
+        within("psf fwhm", widest, 0.0, min(size) * survey.pixel_scale, "arcsec, the frame's shorter side")
+
+    @property
+    def wcs(self) -> WCS:
+        """World coordinates of the frame: TAN, north up, east to the left, from the `centre` at its geometric centre."""
+        return wcs_of(self._shape, self._survey.pixel_scale, self.centre)
+
+    @property
+    def _survey(self) -> catalogs.Survey:
+        assert isinstance(self.survey, catalogs.Survey)
+        return self.survey
+
+    @property
+    def _shape(self) -> tuple[int, int]:
+        assert isinstance(self.size, tuple)
+        return self.size
+
+    @property
+    def _sides(self) -> tuple[float, float]:
+        """Height and width [arcsec]."""
+        scale = self._survey.pixel_scale
+        return self._shape[0] * scale, self._shape[1] * scale
+
+    @property
+    def _psfs(self) -> tuple[tuple[PSF, ...], ...]:
+        assert isinstance(self.psf, PSFField)
+        return self.psf.entries(len(self._survey.bands), *self._sides)
+
+    def draw(self, seed: int, number: int = 0) -> xr.Dataset:
+        """The catalogue of field `number` of run `seed`: dims (object[, band]), labels with units, `object_id`.
+
+        A galaxy's or star's labels but for its place depend on (seed, object_id) alone. Objects lie up to 6 arcsec
+        beyond the frame.
+        """
+        within("number", number, 0, 2**38)
+        sides = tuple(side + 2.0 * MARGIN for side in self._sides)
+        galaxies, stars = self._ids(seed, int(number), sides[0] * sides[1] / 3600.0)
+        labels = self._galaxies(seed, galaxies, sides)
+        for name, values in self._stars(seed, stars, sides).items():
+            labels[name] = np.concatenate([labels[name], values])
+        for name, values in zip(("g1", "g2", "kappa"), shear_at(self.shear, labels["x"], labels["y"]), strict=True):
+            labels[name] = np.where(labels["star"] == 1, 0.0, values)
+        attrs = {"seed": seed, "field": int(number)}
+        return self._catalogue(checked_catalogue(labels, self._survey), np.concatenate([galaxies, stars]), attrs)
+
+    def _ids(self, seed: int, number: int, area: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Object ids of the galaxies and stars of a field of `area` square arcmin."""
+        default = catalogs.get_population("field")
+        density = galaxy_density(self._survey, default) if self.density is None else self.density
+        means = within("objects of a field", [density * area, density * area * self.stars], 0, MOST)
+        kinds = ((0, "field.galaxies"), (STARS, "field.stars"))
+        counts = [
+            int(streams.poisson(seed, np.array([number]), effect, np.array([mean]))[0])
+            for (_, effect), mean in zip(kinds, means, strict=True)
+        ]
+        ids = [number * FIELDS + first + np.arange(count) for (first, _), count in zip(kinds, counts, strict=True)]
+        return ids[0].astype(np.int64), ids[1].astype(np.int64)
+
+    def _galaxies(self, seed: int, ids: NDArray[np.int64], sides: tuple[float, ...]) -> dict[str, Array]:
+        under = truncated(resolve("field")[0], self._survey)
+        over = [truncated(source, self._survey) for source in resolve(self.population)]
+        labels = draw_labels(under, over, self._survey, _GALAXY, seed, ids, tag=".field")
+        labels["x"], labels["y"] = places(seed, ids, (sides[0], sides[1]), self.clustering)
+        return labels | {"star": np.zeros(len(ids))}
+
+    def _stars(self, seed: int, ids: NDArray[np.int64], sides: tuple[float, ...]) -> dict[str, Array]:
+        if not len(ids):
+            return {}
+        under = truncated(resolve("stars")[0], self._survey)
+        labels = draw_labels(under, self.star_population, self._survey, ("flux",), seed, ids, tag=".stars")
+        labels["x"], labels["y"] = places(seed, ids, (sides[0], sides[1]), 0.0)
+        nothing = {name: np.zeros(len(ids)) for name in ("radius", "n", "e1", "e2")}
+        return labels | nothing | {"star": np.ones(len(ids))}
+
+    def _catalogue(self, labels: dict[str, Array], ids: NDArray[np.int64], attrs: Mapping[str, Any]) -> xr.Dataset:
+        return catalogue(labels, ids, self._survey, self.wcs, self._shape, attrs)
+
+    def render(self, truth: xr.Dataset | Mapping[str, ArrayLike], labels: str = "truth") -> xr.Dataset:
+        """Add the expected frame `image` (band, y, x): noise-free, PSF-convolved, pixel-integrated.
+
+        Parameters
+        ----------
+        truth : Dataset from `draw`, or any mapping of label names to numbers or arrays (object[, band])
+            ``flux radius n e1 e2 x y`` and, if any, ``g1 g2 kappa star``. An object off the frame is drawn as far as
+            its stamp reaches in; where the light of none reaches, the frame is exactly 0.
+        labels : {"truth", "pixel"}
+            ``pixel`` adds `segmentation` (y, x): 1 + the place in the catalogue of the object that is the brightest of
+            all, 0 where all light together is below 1 sigma of the bands stacked by inverse variance.
+
+        Raises
+        ------
+        ValueError
+            For a missing or unknown label, one that is not finite or out of range, or shapes that disagree.
+        """
+        marked = one_of("labels", labels, ("truth", "pixel")) == "pixel"
+        values = checked_catalogue(truth, self._survey)
+        objects, survey = self._objects(values), self._survey
+        frame = np.zeros((len(survey.bands), *self._shape), np.float32)
+        sigma = np.array([max(band.background_sigma, 1e-30) for band in survey.bands])
+        weights = sigma**-2.0 / math.sqrt((sigma**-2.0).sum())
+        marks = None
+        if marked:
+            planes = np.zeros(self._shape, np.float32), np.zeros(self._shape, np.int32)
+            marks = Marks(weights.astype(np.float32), *planes)
+        paint(objects, self._psfs, survey.pixel_scale, sigma, self.accuracy, frame, marks)
+        ids = truth["object_id"].values if "object_id" in truth else np.arange(len(objects), dtype=np.int64)
+        ds = self._catalogue(values, ids, getattr(truth, "attrs", {}))
+        return frame_planes(ds, survey, {"image": frame}, marks)
+
+    def _objects(self, labels: dict[str, Array]) -> Objects:
+        assert isinstance(self.psf, PSFField)
+        star, scale = labels["star"] == 1, self._survey.pixel_scale
+        shown = {**labels, "x": np.zeros(len(star)), "y": np.zeros(len(star))}
+        for name, value in {"radius": 1.0, "n": 1.0, "e1": 0.0, "e2": 0.0, "g1": 0.0, "g2": 0.0, "kappa": 0.0}.items():
+            shown[name] = np.where(star, value, labels[name])
+        light, mu = lensed_sersic(shown)
+        column, row = (labels[k] / scale + (n - 1) / 2.0 for k, n in zip("xy", self._shape[::-1], strict=True))
+        cell = self.psf.cell_of(labels["x"], labels["y"], *self._sides)
+        assert isinstance(light, Sersic)
+        return Objects(light, labels["flux"] * mu[:, None], star, column, row, cell)
+
+    def observe(self, clean: xr.Dataset, seed: int) -> xr.Dataset:
+        """Add noise to a rendered frame: `image`, `variance` and `mask`; what it was is `clean`."""
+        survey, expected = self._survey, clean["image"].values[None]
+        number = np.array([int(clean.attrs.get("field", 0))])
+        image, variance = add_noise(expected, survey.bands, seed, number, survey.noise_mixing)
+        planes = {"image": image[0], "variance": variance[0], "mask": np.zeros(image[0].shape, np.uint8)}
+        return frame_planes(clean, survey, {**planes, "clean": expected[0]}, None).assign_attrs(seed=seed)
+
+    def simulate(self, seed: int, number: int = 0, labels: str = "truth") -> xr.Dataset:
+        """Draw, render and observe field `number` of run `seed`; `labels` as for `render`."""
+        return self.observe(self.render(self.draw(seed, number), labels), seed)
+
+    def stamps(self, size: int, frames: xr.Dataset, chosen: ArrayLike | None = None) -> xr.Dataset:
+        """Cut-outs of a simulated frame around its objects, in the sample schema, whatever else is in them included.
+
+        Parameters
+        ----------
+        size : int
+            Side of a stamp [pixel].
+        frames : Dataset from `simulate`, `observe` or `render`
+        chosen : array of int or bool, optional
+            Which objects of the catalogue; by default all galaxies. Those whose stamp leaves the frame are left out.
+
+        Returns
+        -------
+        Dataset
+            Labels of the central objects (x, y from the stamp's centre), ``sample_id`` their object id, all planes;
+            in `segmentation` 1 is the central object, 2, 3, ... the others.
+        """
+        return cut_stamps(frames, size, chosen, self._survey, FIELD_LABELS)

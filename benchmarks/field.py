@@ -15,7 +15,8 @@ if __name__ == "__main__":  # before numpy and numba start their threads
         os.environ.setdefault(_pool, "1")
 
 import json
-import resource
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -105,17 +106,12 @@ def frames() -> dict[str, float]:
 def memory() -> float:
     """Peak of a process that draws a frame with segmentation, over one that draws a small one, in frames of float32."""
     code = (
-        "import resource, benchmarks.field as b; from simulators import Field, Moffat; drawn = b.catalogue();"
-        "Field(survey=b.Survey('bench', b.SCALE, (b.BAND,)), size={side}).render(drawn, 'pixel');"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+        "import benchmarks.field as b; drawn = b.catalogue();"
+        "b.Field(survey=b.Survey('bench', b.SCALE, (b.BAND,)), size={side}).render(drawn, 'pixel');"
+        "print(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))"
     )
-    import subprocess
-    import sys
-
-    peaks = [
-        int(subprocess.run([sys.executable, "-c", code.format(side=side)], capture_output=True, check=True, cwd=ROOT).stdout)
-        for side in (512, SIDE)
-    ]
+    commands = [[sys.executable, "-c", code.format(side=side)] for side in (512, SIDE)]
+    peaks = [int(subprocess.run(line, capture_output=True, check=True, cwd=ROOT).stdout) for line in commands]
     return (peaks[1] - peaks[0]) * 1024 / (4 * SIDE**2)
 
 

@@ -23,19 +23,13 @@ CLUSTER, POWER = 60.0, 0.8  # largest separation in a group [arcsec], and w(thet
 
 
 def limit_of(survey: Survey, population: catalogs.Population) -> float:
-    """Magnitude, as `population` draws them, to which the deepest of the bands sees: `BEYOND` below 5 sigma.
-
-    The noise of a point source's flux is sigma sqrt(n_eff) with n_eff = 2.266 (fwhm / pixel)^2 (Ivezic et al. 2019,
-    ApJ 873, 111, section 3.2).
-    """
-    limits = [math.nan]
-    for band in survey.bands:
-        pixels = max(2.266 * (band.psf_fwhm / survey.pixel_scale) ** 2, 1.0)
-        faintest = max(SNR * band.background_sigma * math.sqrt(pixels), 1e-30)
-        limits.append(band.zero_point - 2.5 * math.log10(faintest) - population.offset("flux", band.name))
+    """Magnitude, as `population` draws them, to which the deepest of the bands sees: `BEYOND` below 5 sigma."""
+    limits = [survey.depth(band, SNR) - population.offset("flux", band) for band in survey.band_names]
     deepest = np.array(limits)[~np.isnan(limits)]
     if not deepest.size:
-        raise ValueError(f"survey {survey.name!r} has no zero point, so its depth is unknown: give density and population")
+        raise ValueError(
+            f"survey {survey.name!r} has no zero point, so its depth is unknown: give density and population"
+        )
     return float(deepest.max()) + BEYOND
 
 
@@ -55,11 +49,11 @@ def truncated(population: Source, survey: Survey) -> Source:
 def galaxy_density(survey: Survey, population: catalogs.Population) -> float:
     """Galaxies per square arcmin of number counts down to the survey's limit."""
     faint = min(limit_of(survey, population), population.priors["flux"].parameters["high"])
-    return COUNTS * 10.0 ** (SLOPE * (faint - PIVOT))
+    return float(COUNTS * 10.0 ** (SLOPE * (faint - PIVOT)))
 
 
 def places(seed: int, ids: NDArray[np.int64], sides: tuple[float, float], clustering: float) -> tuple[Array, Array]:
-    """x and y (N,) [arcsec] in a rectangle of `sides` (along y, x) about the origin.
+    """Places x and y (N,) [arcsec] in a rectangle of `sides` (along y, x) about the origin.
 
     The share `clustering` of the objects lie around others, each in a random direction at a distance of the density
     theta^(1 - 0.8) up to 60 arcsec: pairs have that correlation function.

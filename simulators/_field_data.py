@@ -71,8 +71,9 @@ def checked_catalogue(truth: xr.Dataset | Mapping[str, ArrayLike], survey: Surve
     ValueError
         For a missing or unknown label, a value that is not finite or out of range, or shapes that disagree.
     """
+    given: dict[str, Any]
     if hasattr(truth, "data_vars"):
-        given: dict[str, Any] = {name: truth[name].values for name in FIELD_LABELS if name in truth.variables}
+        given = {name: truth[name] for name in FIELD_LABELS if name in truth}
     else:
         given = {one_of("Field label", str(name), (*FIELD_LABELS, "object_id")): truth[name] for name in truth}
         given.pop("object_id", None)
@@ -135,9 +136,7 @@ def catalogue(
     return xr.Dataset(variables, coords={"band": ("band", list(survey.band_names))}, attrs=merged)
 
 
-def frame_planes(
-    ds: xr.Dataset, survey: Survey, planes: Mapping[str, NDArray[Any]], marks: Marks | None
-) -> xr.Dataset:
+def frame_planes(ds: xr.Dataset, survey: Survey, planes: Mapping[str, NDArray[Any]], marks: Marks | None) -> xr.Dataset:
     """`ds` with planes of the frame; of `marks`, where the light of all objects reaches 1 sigma."""
     import xarray as xr
 
@@ -146,7 +145,7 @@ def frame_planes(
         for row, out in enumerate(marks.segmentation):
             out[np.tensordot(marks.weights, planes["image"][:, row], 1) < 1.0] = 0
         named["segmentation"] = marks.segmentation
-    variables: dict[str, Any] = {name: ds.variables[name] for name in ds.variables if name != "band"}
+    variables: dict[str, Any] = {str(name): ds.variables[name] for name in ds.variables if name != "band"}
     for name, plane in named.items():
         power, meaning, dims = _PLANES[name]
         unit = ("", survey.unit, f"{survey.unit}2" if survey.unit else "")[power]

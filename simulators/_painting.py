@@ -92,7 +92,8 @@ def stamp_sizes(
     held = major * np.maximum(profile, _radius_holding(n, rows[:, 7], edge.light))
     galaxy = np.maximum(wing + 0.5 * major, held + 0.7 * max(psf.fwhm for psf in psfs))
     half = np.where(objects.star[these], wing, galaxy)
-    return np.asarray(SIZES)[np.minimum(np.searchsorted(SIZES, 2.0 * half / scale + 1.0), len(SIZES) - 1)]
+    index = np.minimum(np.searchsorted(SIZES, 2.0 * half / scale + 1.0), len(SIZES) - 1)
+    return np.asarray(np.asarray(SIZES)[index], dtype=np.int64)
 
 
 def _radius_holding(n: Array, b: Array, beyond: float) -> Array:

@@ -118,7 +118,7 @@ class Field:
 
     @property
     def wcs(self) -> WCS:
-        """World coordinates of the frame: TAN, north up, east to the left, from the `centre` at its geometric centre."""
+        """World coordinates of the frame: TAN, north up, east to the left, about its geometric centre."""
         return wcs_of(self._shape, self._survey.pixel_scale, self.centre)
 
     @property
@@ -219,7 +219,7 @@ class Field:
             planes = np.zeros(self._shape, np.float32), np.zeros(self._shape, np.int32)
             marks = Marks(weights.astype(np.float32), *planes)
         paint(objects, self._psfs, survey.pixel_scale, sigma, self.accuracy, frame, marks)
-        ids = truth["object_id"].values if "object_id" in truth else np.arange(len(objects), dtype=np.int64)
+        ids = np.asarray(truth["object_id"] if "object_id" in truth else np.arange(len(objects)), dtype=np.int64)
         ds = self._catalogue(values, ids, getattr(truth, "attrs", {}))
         return frame_planes(ds, survey, {"image": frame}, marks)
 

@@ -32,11 +32,11 @@ class PSFLibrary:
     entries: Iterable[PSF | Iterable[PSF]]
 
     def __post_init__(self) -> None:
-        entries = tuple(entry if isinstance(entry, PSF) else tuple(entry) for entry in self.entries)
+        entries = tuple(entry if not hasattr(entry, "__iter__") else tuple(entry) for entry in self.entries)
         if not entries:
             raise ValueError("PSFLibrary has no entries: give at least one PSF")
         for i, entry in enumerate(entries):
-            for psf in (entry,) if isinstance(entry, PSF) else entry:
+            for psf in entry if isinstance(entry, tuple) else (entry,):
                 if not isinstance(psf, PSF):
                     raise ValueError(f"PSFLibrary entry {i} holds {psf!r}, which is not a PSF")
         object.__setattr__(self, "entries", entries)

@@ -47,9 +47,11 @@ def shear_at(shear: ShearLike, x: Array, y: Array) -> tuple[Array, Array, Array]
         given = shear.at(x, y)
     else:
         given = shear(x, y) if callable(shear) else shear
-    parts = tuple(given) if np.ndim(given) or isinstance(given, tuple) else ()
+    parts = tuple(given) if hasattr(given, "__len__") else ()
     if len(parts) not in (2, 3):
-        raise ValueError(f"shear = {shear!r} is neither (g1, g2), (g1, g2, kappa), a function that gives them, nor a field")
+        raise ValueError(
+            f"shear = {shear!r} is neither (g1, g2), (g1, g2, kappa), a function that gives them, nor a field"
+        )
     columns = []
     for name, value in zip(("g1", "g2", "kappa"), (*parts, 0.0)[:3], strict=True):
         checked = within(f"shear {name}", value, LABELS[name].low, LABELS[name].high)

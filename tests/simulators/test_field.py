@@ -1,0 +1,213 @@
+"""Fields: what a frame is made of, that nothing but its key decides it, and refusals."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from catalogs import Band, Survey, get_population, get_survey
+from simulators import Field, Gaussian, Moffat, WeakLens
+from simulators._counts import galaxy_density, limit_of, places
+from simulators._kernels._jit import set_threads
+from simulators.psf import PSFField
+
+SURVEY = Survey("test", 0.2, tuple(Band(name, psf_fwhm=0.7, background_sigma=2.0) for name in "gr"))
+ONE = {"flux": 1000.0, "radius": 0.4, "n": 1.5, "e1": 0.2, "e2": -0.1, "x": 0.0, "y": 0.0}
+SMALL = Field(survey="kids", bands="gri", size=(200, 260), density=60.0, stars=0.5)
+
+
+@pytest.fixture(scope="module")
+def simulated():
+    return SMALL.simulate(seed=7, number=3, labels="pixel")
+
+
+def rows(ds, these):
+    """Part of a catalogue as a mapping."""
+    names = ("flux", "radius", "n", "e1", "e2", "x", "y", "g1", "g2", "kappa", "star")
+    return {name: ds[name].values[these] for name in names}
+
+
+def test_a_lone_object_is_the_stamp():
+    """Field and WeakLens draw one galaxy the same; a star has the PSF's shape."""
+    stamp = WeakLens(survey=SURVEY, size=128).render(ONE | {"g1": 0.03, "g2": 0.01, "kappa": 0.02})["image"].values[0]
+    frame = Field(survey=SURVEY, size=128).render(ONE | {"g1": 0.03, "g2": 0.01, "kappa": 0.02})["image"].values
+    assert np.abs(frame - stamp).max() < 4e-4 * stamp.max()
+    point = WeakLens(survey=SURVEY, size=128, light="point")
+    stamp = point.render({"flux": 50.0, "x": 3.0, "y": -2.0, "g1": 0, "g2": 0, "kappa": 0})["image"].values[0]
+    frame = Field(survey=SURVEY, size=128).render(ONE | {"flux": 50.0, "x": 3.0, "y": -2.0, "star": 1})["image"].values
+    assert np.abs(frame - stamp).max() < 4e-4 * stamp.max()
+
+
+def test_light_adds_up(simulated):
+    """The frame of all objects is the sum of the frames of two halves; stars and galaxies apart."""
+    star = simulated["star"].values == 1
+    parts = [SMALL.render(rows(simulated, these))["image"].values for these in (star, ~star)]
+    np.testing.assert_allclose(parts[0] + parts[1], simulated["clean"].values, rtol=0, atol=2e-6 * parts[0].max())
+    assert parts[0].max() > 0 < parts[1].max()
+
+
+def test_only_the_key_decides(simulated):
+    """Neither threads nor other fields change a field, and no two share an object or a number."""
+    with set_threads(1):
+        again = SMALL.simulate(seed=7, number=3, labels="pixel")
+    for name in ("image", "clean", "segmentation", "flux", "x"):
+        np.testing.assert_array_equal(again[name].values, simulated[name].values)
+    other = SMALL.simulate(seed=7, number=4)
+    assert not set(other["object_id"].values) & set(simulated["object_id"].values)
+    assert not np.intersect1d(other["flux"].values, simulated["flux"].values).size
+
+
+def test_an_object_keeps_its_labels_in_a_larger_field(simulated):
+    """A galaxy's flux, size and shape are functions of seed and object id."""
+    larger = Field(survey="kids", bands="gri", size=(400, 260), density=60.0, stars=0.5).draw(seed=7, number=3)
+    mine = np.isin(larger["object_id"], simulated["object_id"])
+    yours = np.isin(simulated["object_id"], larger["object_id"])
+    assert yours.all()
+    for name in ("flux", "radius", "n", "e1"):
+        np.testing.assert_array_equal(larger[name].values[mine], simulated[name].values)
+
+
+def test_segmentation_is_the_brightest_objects(simulated):
+    """Pixel by pixel against each object drawn alone."""
+    field = Field(survey=SURVEY, size=96)
+    draw = np.random.default_rng(2)
+    drawn = {"flux": draw.uniform(100, 2000, 9), "radius": draw.uniform(0.2, 0.6, 9), "n": np.full(9, 1.0)}
+    drawn |= {"e1": np.zeros(9), "e2": np.zeros(9), "x": draw.uniform(-9, 9, 9), "y": draw.uniform(-9, 9, 9)}
+    ds = field.render(drawn, "pixel")
+    each = [field.render({k: v[i] for k, v in drawn.items()})["image"].values.sum(axis=0) for i in range(9)]
+    expected = np.where(np.sum(each, axis=0) / 2.0 / np.sqrt(2) >= 1.0, 1 + np.argmax(each, axis=0), 0)
+    assert set(np.unique(expected)) == set(range(10))
+    assert (ds["segmentation"].values != expected).mean() < 2e-4  # rounding at borders
+    assert (simulated["segmentation"].values <= simulated.sizes["object"]).all()
+
+
+def test_objects_off_the_frame_reach_in():
+    """Half of an object on the edge is seen, of one beyond its stamp nothing, and neither is an error."""
+    field = Field(survey=SURVEY, size=64)
+    whole = field.render(ONE)["image"].values.sum()
+    edge = field.render(ONE | {"e1": 0.0, "e2": 0.0, "x": 6.4})["image"].values
+    assert edge.sum() == pytest.approx(0.5 * whole, rel=0.01)
+    assert edge[0, :, -1].argmax() in (31, 32)
+    assert (field.render(ONE | {"x": 500.0, "y": -3e4})["image"].values == 0).all()
+
+
+def test_a_psf_field_is_nearest_cell():
+    """Objects have the PSF of their cell; the widths measured are those of the function at the cells' centres."""
+    psf = PSFField(lambda x, y: Gaussian(0.8 + 0.02 * x), cells=(1, 4))
+    field = Field(survey=SURVEY, size=(64, 256), psf=psf)
+    x = np.array([-20.0, -6.0, 6.0, 20.0])
+    stars = {**dict.fromkeys(("radius", "n", "e1", "e2"), 0.0), "flux": 1.0, "x": x, "y": 0.0, "star": 1.0}
+    image = field.render(stars)["image"].values[0].astype(float)
+    axis = (np.arange(64) - 31.5) * 0.2
+    for i, centre in enumerate((-19.2, -6.4, 6.4, 19.2)):
+        part = image[:, 64 * i : 64 * (i + 1)]
+        width = np.sqrt((part.sum(axis=1) * axis**2).sum() / part.sum() - 0.2**2 / 12) * 2.3548
+        assert width == pytest.approx(0.8 + 0.02 * centre, rel=3e-3)
+    row = [Gaussian(0.8 + 0.02 * centre) for centre in (-19.2, -6.4, 6.4, 19.2)]
+    grid = Field(survey=SURVEY, size=(64, 256), psf=PSFField([row]))
+    np.testing.assert_allclose(grid.render(stars)["image"], field.render(stars)["image"], atol=1e-7)
+
+
+def test_shear_moves_shapes():
+    constant = Field(survey=SURVEY, size=64, density=40.0, shear=(0.03, -0.02, 0.05)).draw(1)
+    star = constant["star"].values == 1
+    assert set(constant["g1"].values[~star]) == {0.03}
+    assert set(constant["g2"].values[~star]) == {-0.02}
+    assert not constant["kappa"].values[star].any()
+    varying = Field(survey=SURVEY, size=64, density=40.0, shear=lambda x, y: (1e-3 * x, -1e-3 * y)).draw(1)
+    np.testing.assert_allclose(varying["g2"].values[~star], -1e-3 * varying["y"].values[~star])
+
+
+def test_counts_follow_the_survey():
+    """Number and faintest magnitude follow the depth; half of the cumulative counts lie in the last 0.97 mag."""
+    kids, lsst = get_survey("kids").select("r"), get_survey("lsst").select("r")
+    population = get_population("field")
+    assert limit_of(lsst, population) > limit_of(kids, population) + 0.5
+    field = Field(survey=kids, size=1024, clustering=0.0, stars=0.2)
+    ds = field.draw(5)
+    galaxies = ds["star"].values == 0
+    area = (1024 * 0.2 + 12.0) ** 2 / 3600
+    expected = galaxy_density(kids, population) * area
+    assert galaxies.sum() == pytest.approx(expected, abs=5 * np.sqrt(expected))
+    assert (~galaxies).sum() == pytest.approx(0.2 * expected, abs=5 * np.sqrt(0.2 * expected))
+    magnitude = 31.4 - 2.5 * np.log10(ds["flux"].values[galaxies, 0]) - population.offset("flux", "r")
+    limit = limit_of(kids, population)
+    assert magnitude.max() <= limit
+    assert (magnitude > limit - np.log10(2) / 0.31).mean() == pytest.approx(0.5, abs=2.5 / np.sqrt(expected))
+
+
+def test_sizes_follow_the_magnitude():
+    ds = Field(survey="lsst", bands="i", size=1024, stars=0.0).draw(5)
+    magnitude = 31.4 - 2.5 * np.log10(ds["flux"].values[:, 0])
+    slope, at = np.polyfit(magnitude - 23.0, np.log10(ds["radius"].values), 1)
+    assert slope == pytest.approx(-0.117, abs=0.02)
+    assert at == pytest.approx(-0.333, abs=0.03)
+
+
+def test_pairs_have_the_correlation_function():
+    """Neighbours within theta in excess of chance: one for each satellite times (theta / 60)^1.2."""
+    from scipy.spatial import cKDTree
+
+    count, side, share = 40_000, 4000.0, 0.3
+    x, y = places(3, np.arange(count), (side, side), share)
+    trees = [cKDTree(np.stack([x, y], axis=1))]
+    x, y = places(3, np.arange(count), (side, side), 0.0)
+    trees.append(cKDTree(np.stack([x, y], axis=1)))
+    for theta in (5.0, 20.0):
+        pairs, chance = (len(tree.query_pairs(theta)) for tree in trees)
+        assert chance == pytest.approx(0.5 * count**2 * np.pi * theta**2 / side**2, rel=0.03)
+        with_host = share * count * (theta / 60.0) ** 1.2
+        assert 0.9 < (pairs - chance) / with_host < 1.3  # and pairs of satellites of one host
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"size": 4.5}, "size = 4.5 is not whole"),
+        ({"size": (64, 64, 3)}, "neither a number of pixels nor two"),
+        ({"size": 8}, r"size = 8 .*outside \[32"),
+        ({"survey": "lsstt"}, "did you mean 'lsst'"),
+        ({"accuracy": "hihg"}, "did you mean 'high'"),
+        ({"psf": Moffat(20.0, 3.0)}, "psf fwhm = 20 is outside .*shorter side"),
+        ({"psf": PSFField(lambda x, y: 3.0)}, "entry 0 holds 3.0, which is not a PSF"),
+        ({"density": -1.0}, "density = -1 is outside"),
+        ({"clustering": 1.5}, "clustering = 1.5 is outside"),
+        ({"stars": -0.1}, "stars = -0.1 is outside"),
+        ({"centre": (0.0, 91.0)}, "declination = 91 is outside"),
+        ({"shear": (0.8, 0.8)}, r"shear \|g\|"),
+        ({"shear": 0.1}, "shear = 0.1 is neither"),
+        ({"shear": lambda x, y: (np.full(3, 0.1), 0.0)}, "shear g1 has shape"),
+    ],
+)
+def test_bad_fields_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        Field(**{"survey": SURVEY, "size": 64, **options})
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ({"x": np.nan}, "Field label x = nan is outside"),
+        ({"y": [0.0, np.inf]}, "Field label y = inf"),
+        ({"flux": -3.0}, "Field label flux = -3"),
+        ({"n": 0.1}, "Field label n = 0.1"),
+        ({"e1": 0.9, "e2": 0.9}, r"\|e\|"),
+        ({"star": 0.5}, "star"),
+        ({"fluxx": 1.0}, "did you mean 'flux'"),
+        ({"flux": np.ones((4, 3))}, "Field label flux has shape"),
+        ({"x": [0.0, 1.0], "y": [0.0, 1.0, 2.0]}, "must broadcast"),
+    ],
+)
+def test_bad_catalogues_are_refused(labels, message):
+    with pytest.raises(ValueError, match=message):
+        Field(survey=SURVEY, size=64).render(ONE | labels)
+
+
+def test_what_is_missing_is_named():
+    with pytest.raises(ValueError, match="missing label radius"):
+        Field(survey=SURVEY, size=64).render({k: v for k, v in ONE.items() if k != "radius"})
+    nameless = Survey("jpeg", 0.2, (Band("r", psf_fwhm=0.7, background_sigma=1.0, zero_point=np.nan),), unit="")
+    with pytest.raises(ValueError, match="'jpeg' has no zero point"):
+        Field(survey=nameless, size=64).draw(1)
+    with pytest.raises(ValueError, match="rows of"):
+        PSFField([[Gaussian(1.0)], [Gaussian(1.0), Gaussian(2.0)]])

@@ -36,6 +36,7 @@ SETS = {
 }
 ACCURACIES = ("fast", "default", "high")
 SYSTEMS, ROUNDS, THEIRS = 128, 5, 4  # systems drawn, repetitions, images of a peer's in each
+BATCH = 4 * SYSTEMS  # images of ours
 LENSTRONOMY = "lenstronomy, 4 rays per pixel and axis"
 CAUSTICS = "caustics, 4 rays per pixel and axis"
 
@@ -146,6 +147,7 @@ def measure(folder: Path, name: str) -> list[dict]:
     """One row for each code and accuracy."""
     reference = np.load(folder / f"w2_ref_{name}_seed2.npy")
     labels, count = labels_of(load(folder, "common").w2_params(SYSTEMS), SYSTEMS), len(reference)
+    labels = {name: np.concatenate([values] * (BATCH // SYSTEMS)) for name, values in labels.items()}
     jobs, images, threads = {}, {}, {}
     for code, draw in peers(folder, name).items():
         jobs[code] = (lambda draw=draw: draw(0, THEIRS), THEIRS)
@@ -153,7 +155,7 @@ def measure(folder: Path, name: str) -> list[dict]:
         images[code] = same_unit(np.concatenate(parts), reference, SETS[name][1])
     for accuracy in ACCURACIES:
         simulator = simulator_of(name, accuracy)
-        jobs[accuracy] = (lambda simulator=simulator: simulator.render(labels)["image"].values[:, 0], SYSTEMS)
+        jobs[accuracy] = (lambda simulator=simulator: simulator.render(labels)["image"].values[:, 0], BATCH)
         images[accuracy] = jobs[accuracy][0]()
         threads[accuracy] = scaling(jobs[accuracy][0], ROUNDS)
     measured = rates(jobs, ROUNDS)

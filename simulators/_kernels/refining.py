@@ -126,12 +126,14 @@ def grade(rough, weights, sources, cells, split, count, bx, by, limit, most, ent
 @fast_kernel
 def sort_levels(level, count, order):
     """Numbers of the refinements in the order of their levels."""
-    found = 0
+    at = np.zeros(LEVELS + 1, np.int64)
+    for n in range(count):
+        at[level[n] + 1] += 1
     for wanted in range(LEVELS):
-        for n in range(count):
-            if level[n] == wanted:
-                order[found] = n
-                found += 1
+        at[wanted + 1] += at[wanted]
+    for n in range(count):
+        order[at[level[n]]] = n
+        at[level[n]] += 1
 
 
 @fast_kernel

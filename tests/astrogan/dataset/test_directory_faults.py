@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import zlib
+from dataclasses import replace
 
 import h5py
 import numpy as np
@@ -13,7 +15,7 @@ import pytest
 from astrogan.dataset import StoreError
 from astrogan.dataset.backend import open_samples
 from astrogan.dataset.folder import LockedError, StoreFolder, locked, make_folder
-from astrogan.dataset.manifest import MANIFEST, checked, read_manifest
+from astrogan.dataset.manifest import MANIFEST, checked, read_manifest, write_manifest
 from astrogan.dataset.sharding import write_store
 from astrogan.dataset.verification import rebuild, verify_store
 
@@ -123,6 +125,55 @@ def test_spoilt_shards_are_found_and_not_read(store, truth, kind):
     manifest, faults = rebuild(store)
     assert [fault.file for fault in faults] == ([] if kind == "deleted" else [NAMES[1]])
     assert [shard.shard for shard in manifest.shards] == [0, 2]
+
+
+def _external(file, folder):
+    (folder / "secret").write_bytes(b"secret!!" * 3)
+    del file["age"]
+    file.create_dataset("age", (3,), "f8", external=[(str(folder / "secret"), 0, 24)])
+
+
+def _virtual(file, folder):
+    layout = h5py.VirtualLayout((3,), "f8")
+    layout[:] = h5py.VirtualSource(str(folder / "shards" / "shard-00000.h5"), "age", (3,))
+    del file["age"]
+    file.create_virtual_dataset("age", layout)
+
+
+def _link(file, folder):
+    del file["age"]
+    file["age"] = h5py.ExternalLink(str(folder / "shards" / "shard-00000.h5"), "/age")
+
+
+def _petabytes(file, folder):
+    del file["image"]
+    file.create_dataset("image", (3, 2, 10**7, 10**7), "f4", chunks=(1, 2, 1000, 1000))
+
+
+def _sparse(file, folder):
+    del file["image"]
+    file.create_dataset("image", (3, 2, 16, 12), "f4", chunks=(1, 2, 16, 12), compression="gzip", shuffle=True)
+
+
+def _bomb(file, folder):
+    """A chunk that inflates to a thousand times of what it says."""
+    file["image"].id.write_direct_chunk((0, 0, 0, 0), zlib.compress(bytes(2**24)))
+
+
+@pytest.mark.parametrize("spoil", [_external, _virtual, _link, _petabytes, _sparse, _bomb])
+def test_hostile_shards_are_refused_even_if_the_manifest_agrees(store, spoil):
+    """Their size and name are those that are listed; what they hold is refused when it is looked at."""
+    path = store / NAMES[1]
+    with h5py.File(path, "r+") as file:
+        spoil(file, store)
+    manifest = read_manifest(store)
+    listed = [replace(one, bytes=(store / one.file).stat().st_size) for one in manifest.shards]
+    write_manifest(store, replace(manifest, shards=tuple(listed)))
+    with pytest.raises(StoreError, match="shard-00001"):
+        open_samples(store).load()
+    with pytest.raises(StoreError, match="shard-00001"):
+        open_samples(path).load()
+    assert NAMES[1] in [fault.file for fault in verify_store(store)]
 
 
 def test_swapped_shards_are_found(store, truth):

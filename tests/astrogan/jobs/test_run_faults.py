@@ -197,37 +197,68 @@ def test_symbolic_links_are_not_written_through(run, job, tmp_path, place):
     assert not list((tmp_path / "secret").iterdir())
 
 
-@needs_dask
-@long
-def test_a_cluster_makes_the_same_and_a_worker_may_die(command, job, whole, tmp_path):
-    """A real scheduler and workers as processes of their own; one is killed, another takes its place."""
-    environment = command()["env"]
-    started = []
+@pytest.fixture
+def start(command, tmp_path):
+    """``start("scheduler" | "worker")``: a process of a Dask cluster on the loopback, ended with the test."""
+    started, file = [], tmp_path / "scheduler.json"
+    options = {
+        "scheduler": ("--host", "127.0.0.1", "--port", 0, "--no-dashboard"),
+        "worker": ("--no-nanny", "--nthreads", 1, "--no-dashboard", "--death-timeout", 30),
+    }
 
-    def start(*arguments):
-        line = [sys.executable, "-m", "distributed.cli." + arguments[0], *map(str, arguments[1:])]
-        started.append(subprocess.Popen(line, env=environment, cwd=tmp_path, stderr=subprocess.DEVNULL))
+    def start(kind):
+        line = [sys.executable, "-m", f"distributed.cli.dask_{kind}", "--scheduler-file", file, *options[kind]]
+        environment = command()["env"]
+        started.append(subprocess.Popen([*map(str, line)], env=environment, cwd=tmp_path, stderr=subprocess.DEVNULL))
         return started[-1]
 
-    file = tmp_path / "scheduler.json"
-    try:
-        start("dask_scheduler", "--scheduler-file", file, "--host", "127.0.0.1", "--port", 0, "--no-dashboard")
-        worker = ("dask_worker", "--scheduler-file", file, "--no-nanny", "--nthreads", 1, "--no-dashboard")
-        first = start(*worker)
-        slow = ("--set", "simulate.options={delay: 0.3}")
-        running = subprocess.Popen(**command("run", job, "--out", "cluster", "--scheduler", file, *slow))
-        log = tmp_path / "cluster" / "log.jsonl"
-        while not (log.exists() and log.read_text().count('"shard"') > 1):
-            assert running.poll() is None
-            time.sleep(0.05)
-        os.kill(first.pid, 9)
-        start(*worker)
-        _, err = running.communicate(timeout=90)
-        assert running.returncode == 0, err
-    finally:
-        for process in reversed(started):
-            process.kill()
-            process.wait()
+    yield start
+    for process in reversed(started):
+        process.kill()
+        process.wait()
+
+
+def wait_for_shards(log, process, count):
+    """Until so many shards are logged."""
+    while not (log.exists() and log.read_text().count('"event": "shard"') >= count):
+        assert process.poll() is None, process.communicate()[1]
+        time.sleep(0.05)
+
+
+@needs_dask
+@long
+def test_a_cluster_makes_the_same_and_a_worker_may_die(command, start, job, whole, tmp_path):
+    """A real scheduler and workers as processes of their own; one is killed, another takes its place."""
+    start("scheduler")
+    first = start("worker")
+    slow = ("--set", "simulate.options={delay: 0.3}")
+    place = ("--out", "cluster", "--scheduler", "scheduler.json")
+    running = subprocess.Popen(**command("run", job, *place, *slow))
+    wait_for_shards(tmp_path / "cluster" / "log.jsonl", running, 2)
+    first.kill()
+    start("worker")
+    _, err = running.communicate(timeout=90)
+    assert running.returncode == 0, err
     assert not verify_store(tmp_path / "cluster")
     both = [open_samples(folder)["image"].values for folder in (whole, tmp_path / "cluster")]
+    assert np.array_equal(*both)
+
+
+@needs_dask
+@long
+def test_a_lost_scheduler_ends_the_run(command, start, run_apart, job, whole, tmp_path):
+    """Within seconds, with a word and not 0; what was written stays for the next run."""
+    scheduler = start("scheduler")
+    start("worker")
+    slow = ("--set", "simulate.options={delay: 0.3}")
+    running = subprocess.Popen(**command("run", job, "--out", "lost", "--scheduler", "scheduler.json", *slow))
+    wait_for_shards(tmp_path / "lost" / "log.jsonl", running, 2)
+    scheduler.kill()
+    _, err = running.communicate(timeout=60)
+    assert running.returncode == 1
+    assert "the scheduler is gone" in err.splitlines()[-1]
+    code, _, err = run_apart("run", job, "--out", "lost", "--workers", 0, "--resume", *slow)
+    assert code == 0
+    assert "shards were there" in err
+    both = [open_samples(folder)["image"].values for folder in (whole, tmp_path / "lost")]
     assert np.array_equal(*both)

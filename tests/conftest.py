@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +37,14 @@ def shared_data() -> Path:
 def fault_scale() -> int:
     """How many times as many faults as usual to put in: 1, or what ``make fault`` says."""
     return int(os.environ.get("ASTROGAN_FAULT_SCALE", "1"))
+
+
+@pytest.fixture
+def faults(record_property) -> Iterator[Callable[[], None]]:
+    """``faults()`` counts one more fault that was put in, for the table of `benchmarks/reliability.py`."""
+    counts: list[None] = []
+    yield lambda: counts.append(None)
+    record_property("faults", len(counts))
 
 
 @pytest.fixture(autouse=True)

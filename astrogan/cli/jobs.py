@@ -62,15 +62,15 @@ def run(settings: RunSettings) -> None:
     for one in summary.quarantined[:SHOWN]:
         print(f"quarantined: sample {one['sample_id']}, seed {one['seed']}: {one['error']}")
     _judge(job, summary)
-    if summary.quarantined:
+    if summary.missing:
         raise typer.Exit(3)
 
 
 def _judge(job: Job, summary: Summary) -> None:
     if job.validation is None:
         return
-    bad, most = summary.flagged + len(summary.quarantined), job.validation.max_flagged
-    share = bad / max(1, summary.samples + len(summary.quarantined))
+    bad, most = summary.flagged + summary.missing, job.validation.max_flagged
+    share = bad / max(1, summary.samples + summary.missing)
     if share > most:
         raise ValueError(
             f"validate: {bad} samples ({100 * share:.3g} %) are flagged or quarantined; allowed are {100 * most:g} %"
@@ -83,7 +83,7 @@ def _line(summary: Summary) -> str:
     if summary.kept:
         parts.append(f"{summary.kept} shards were there")
     parts += [f"{summary.flagged} flagged"] * bool(summary.flagged)
-    parts += [f"{len(summary.quarantined)} quarantined"] * bool(summary.quarantined)
+    parts += [f"{summary.missing} quarantined, which log.jsonl names"] * bool(summary.missing)
     return ", ".join([*parts, *["other jobs of the array are still to end"] * (not summary.complete)])
 
 

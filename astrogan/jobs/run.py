@@ -14,11 +14,12 @@ from typing import Any
 from astrogan.dataset.folder import StoreFolder, locked, make_folder
 from astrogan.dataset.manifest import MANIFEST, Header, Shard
 from astrogan.dataset.shard_writer import ShardWriter
+from astrogan.dataset.verification import file_sha256
 from astrogan.jobs.engines import Result, dask_engine, in_process
 from astrogan.jobs.resume import keep_job, whole_shards
 from astrogan.jobs.schema import Job, job_from
-from astrogan.jobs.shards import Task, plan
-from astrogan.jobs.stages import BATCH, Batches, check_job
+from astrogan.jobs.shards import Task, export_shard, plan
+from astrogan.jobs.stages import BATCH, Batches, check_job, weights_of
 from astrogan.jobs.strict_yaml import MAX_SIZE, parse_yaml
 
 __all__ = ["Estimate", "Summary", "Workers", "estimate", "load_job", "run_job"]
@@ -77,6 +78,7 @@ class Summary:
     quarantined: list[dict[str, Any]] = field(default_factory=list)
     seconds: float = 0.0
     complete: bool = False
+    missing: int = 0  # planned samples that are in no shard, now or from an earlier run
 
     def count(self, shard: Shard) -> None:
         """Take in a shard."""
@@ -112,6 +114,9 @@ def load_job(path: Path, settings: Sequence[str] = ()) -> Job:
             raise ValueError(f"--set {setting}: write it as key.key=value")
         _put(content, keys.split("."), parse_yaml(value, f"--set {setting}"), setting)
     job = job_from(content, str(path))
+    if job.refine is not None and job.refine.sha256 is None:
+        known = {"sha256": file_sha256(weights_of(job.refine.model))}
+        job = job.model_copy(update={"refine": job.refine.model_copy(update=known)})
     check_job(job)
     return job
 
@@ -165,6 +170,8 @@ def run_job(
         summary = Summary(len(tasks), kept=len(store.shards))
         for shard in store.shards.values():
             summary.count(shard)
+            if job.export is not None:
+                export_shard(folder, shard)
         missing = [task for task in tasks if task.number not in store.shards]
         log.write("start", planned=len(tasks), kept=summary.kept, samples=job.simulate.samples)
         try:
@@ -175,6 +182,7 @@ def run_job(
         if workers.array is None:
             store.finish()
             summary.complete = True
+        summary.missing = sum(task.count for task in tasks) - summary.samples
         log.write("end", made=summary.made, quarantined=len(summary.quarantined), flagged=summary.flagged)
     if workers.array is not None:
         summary.complete = store.finish_array(len(plan(job)))
@@ -224,6 +232,9 @@ class _Log:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        if path.exists() and not path.read_bytes().endswith(b"\n"):  # a run was killed while it wrote
+            with open(path, "a", encoding="utf-8") as file:
+                file.write("\n")
 
     def write(self, event: str, **content: Any) -> None:
         line: Mapping[str, Any] = {"time": round(time.time(), 3), "event": event, **content}

@@ -65,6 +65,8 @@ class Refine(BaseModel):
     model_config = _CONFIG
     model: Name = "refiner-hubble"
     """A shipped refiner, or the path of a .safetensors file."""
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+    """Hash that the file must have; filled in when the job is read."""
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     """Key of the network's noise."""
     tangents: bool = True

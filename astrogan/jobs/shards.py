@@ -20,7 +20,7 @@ from astrogan.dataset.sharding import write_shard
 from astrogan.jobs.schema import Job, job_sha256
 from astrogan.jobs.stages import Batches
 
-__all__ = ["Task", "Trace", "make_shard", "plan", "probe"]
+__all__ = ["Task", "Trace", "export_shard", "make_shard", "plan", "probe"]
 
 HUNG = 70  # exit code of a worker whose task took too long
 
@@ -87,7 +87,8 @@ def make_shard(content: str, folder: str, task: Task, timeout: float | None = No
         shard, header = _make(job, Path(folder), task, quarantined, trace)
         if job.export is not None and shard is not None:
             with trace.span("export"):
-                _export(Path(folder), shard)
+                (Path(folder) / "fits" / f"shard-{shard.shard:05d}.fits").unlink(missing_ok=True)
+                export_shard(Path(folder), shard)
     return {
         "shard": None if shard is None else asdict(shard),
         "header": None if header is None else asdict(header),
@@ -128,13 +129,15 @@ def _killer(job: Job, number: int) -> dict[str, Any]:
     return {"sample_id": number, "seed": job.simulate.seed, "error": "its worker crashed, hung or ran out of memory"}
 
 
-def _export(folder: Path, shard: Shard) -> None:
+def export_shard(folder: Path, shard: Shard) -> None:
+    """Write the FITS file of a shard, unless it is there."""
     from astrogan.dataset.backend import open_samples
     from astrogan.export import to_fits
 
     (folder / "fits").mkdir(exist_ok=True)
     target = folder / "fits" / f"shard-{shard.shard:05d}.fits"
-    to_fits(open_samples(folder / shard.file).load(), target, overwrite=True)
+    if not target.exists():
+        to_fits(open_samples(folder / shard.file).load(), target)
 
 
 @contextmanager

@@ -12,10 +12,11 @@ import numpy as np
 import xarray as xr
 
 from astrogan.dataset.schema import plane_names, validate_samples
+from astrogan.dataset.verification import file_sha256
 from astrogan.jobs.schema import PLANES, Job, Simulate
 from catalogs.checks import one_of
 
-__all__ = ["BATCH", "FLAGS", "Batches", "check_job"]
+__all__ = ["BATCH", "FLAGS", "Batches", "check_job", "weights_of"]
 
 BATCH = 256  # samples that are made together; part of the plan, so that shards do not depend on memory
 FEW = 8
@@ -94,7 +95,7 @@ class Batches:
         if job.refine is not None:
             tangents = simulator.tangent(samples) if job.refine.tangents else None
             options = {"seed": job.refine.seed, "device": job.refine.device}
-            samples = _refiner(job.refine.model).apply(samples, tangents, **options)
+            samples = _refiner(job.refine.model, job.refine.sha256).apply(samples, tangents, **options)
         return validate_samples(_flagged(_kept(samples, job)))
 
 
@@ -114,7 +115,7 @@ def check_job(job: Job) -> None:
     if job.refine is not None:
         if job.refine.tangents and not hasattr(simulator, "tangent"):
             raise ValueError(f"{job.simulate.simulator} has no tangents: set refine.tangents to false")
-        bands = _refiner(job.refine.model).config.bands
+        bands = _refiner(job.refine.model, job.refine.sha256).config.bands
         needed = len(simulator.survey.bands) if hasattr(simulator, "survey") else bands
         if bands != needed:
             raise ValueError(f"refine.model {job.refine.model} has {bands} bands, the samples have {needed}")
@@ -144,12 +145,21 @@ def _simulator(job: Job) -> Any:
     return _maker(job.model_dump_json(by_alias=True))
 
 
-@lru_cache(maxsize=1)
-def _refiner(model: str) -> Any:
-    from astrogan.models import Refiner
+def weights_of(model: str) -> Path:
+    """The file of a model's weights, given its path or the name of a shipped one."""
     from astrogan.models.refiner import shipped_weights
 
-    return Refiner.load(Path(model) if model.endswith(".safetensors") else shipped_weights(model))
+    return Path(model) if model.endswith(".safetensors") else shipped_weights(model)
+
+
+@lru_cache(maxsize=1)
+def _refiner(model: str, sha256: str | None) -> Any:
+    from astrogan.models import Refiner
+
+    path = weights_of(model)
+    if sha256 is not None and file_sha256(path) != sha256:
+        raise ValueError(f"refine.model {path} is not the file that the job names: its SHA-256 differs")
+    return Refiner.load(path)
 
 
 def _kept(samples: xr.Dataset, job: Job) -> xr.Dataset:

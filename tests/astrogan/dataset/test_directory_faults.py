@@ -50,30 +50,32 @@ def test_a_whole_store_has_no_fault(store, truth):
     assert reads_as_written(store, truth)
 
 
-def test_every_truncated_shard_is_found(store, truth, fault_scale):
+def test_every_truncated_shard_is_found(store, truth, fault_scale, faults):
     path = store / NAMES[1]
     whole = path.read_bytes()
     for length in np.linspace(0, len(whole) - 1, 10 * fault_scale).astype(int):
         path.write_bytes(whole[:length])
         assert [fault.file for fault in verify_store(store)] == [NAMES[1]]
         assert not reads_as_written(store, truth)
+        faults()
 
 
-def test_every_flipped_bit_is_found_and_never_read_as_data(store, truth, fault_scale):
+def test_every_flipped_bit_is_found_and_never_read_as_data(store, truth, fault_scale, faults):
     path, rng = store / NAMES[1], np.random.default_rng(7)
     whole, refused = path.read_bytes(), 0
     for _ in range(30 * fault_scale):
         damaged = bytearray(whole)
         damaged[rng.integers(len(whole))] ^= 1 << rng.integers(8)
         path.write_bytes(damaged)
-        faults = verify_store(store)
-        assert [fault.file for fault in faults] == [NAMES[1]]
-        assert "\n" not in str(faults[0])
+        found = verify_store(store)
+        assert [fault.file for fault in found] == [NAMES[1]]
+        assert "\n" not in str(found[0])
+        faults()
         refused += not reads_as_written(store, truth)
     assert refused > 5 * fault_scale
 
 
-def test_every_flipped_bit_in_pixels_is_refused(store, truth, fault_scale):
+def test_every_flipped_bit_in_pixels_is_refused(store, truth, fault_scale, faults):
     path, rng = store / NAMES[2], np.random.default_rng(8)
     whole, refused = path.read_bytes(), 0
     with h5py.File(path) as file:
@@ -84,6 +86,7 @@ def test_every_flipped_bit_in_pixels_is_refused(store, truth, fault_scale):
         damaged[place.byte_offset + rng.integers(2, place.size - 4)] ^= 1 << rng.integers(8)
         path.write_bytes(damaged)
         assert verify_store(store)
+        faults()
         refused += not reads_as_written(store, truth)  # padding between blocks of deflate carries nothing
     assert refused >= 19 * fault_scale
 
@@ -200,7 +203,7 @@ def test_strangers_and_leftovers_are_named(store):
     assert "left by a run that was killed" in reasons["shards/.shard-00003.h5.12-ab.tmp"]
 
 
-def test_a_damaged_manifest_is_found_and_rebuilt(store, truth, fault_scale):
+def test_a_damaged_manifest_is_found_and_rebuilt(store, truth, fault_scale, faults):
     path, rng = store / MANIFEST, np.random.default_rng(9)
     whole = path.read_bytes()
     cuts = [whole[:length] for length in np.linspace(0, len(whole) - 1, 20).astype(int)]
@@ -215,6 +218,7 @@ def test_a_damaged_manifest_is_found_and_rebuilt(store, truth, fault_scale):
         assert verify_store(store)
         with pytest.raises(StoreError):
             open_samples(store)
+        faults()
     path.write_bytes(whole)
     before = read_manifest(store)
     path.unlink()

@@ -154,7 +154,7 @@ def refusal(function, content):
 
 
 @pytest.mark.fault
-def test_any_content_is_a_job_or_one_line(fault_scale):
+def test_any_content_is_a_job_or_one_line(fault_scale, faults):
     """Wild values in wild places: a valid job, or a ValueError of one line; nothing else, and at once."""
 
     @settings(max_examples=300 * fault_scale, deadline=2000, suppress_health_check=list(HealthCheck), derandomize=True)
@@ -162,12 +162,13 @@ def test_any_content_is_a_job_or_one_line(fault_scale):
     def check(anything, simulate, stages):
         for content in (anything, {**GOOD, **stages, "simulate": {**GOOD["simulate"], **simulate}}):
             assert "\n" not in refusal(job_from, content)
+            faults()
 
     check()
 
 
 @pytest.mark.fault
-def test_any_text_is_data_or_one_line(fault_scale):
+def test_any_text_is_data_or_one_line(fault_scale, faults):
     pieces = st.sampled_from(
         ["a: ", "- ", "[", "]", "{", "}", "\n", "  ", "&x ", "*x", "!t ", "'", '"', "#", "|", ">", "? "]
     )
@@ -177,5 +178,6 @@ def test_any_text_is_data_or_one_line(fault_scale):
     @given(text | st.binary(max_size=40))
     def check(content):
         assert "\n" not in refusal(parse_yaml, content)
+        faults()
 
     check()

@@ -35,7 +35,7 @@ def workers_of(log):
     return {int(line["worker"].split(":")[1]) for line in lines if line["event"] == "shard"}
 
 
-def test_killed_at_any_time_and_resumed(run, command, job, whole, tmp_path, tree, fault_scale):
+def test_killed_at_any_time_and_resumed(run, command, job, whole, tmp_path, tree, fault_scale, faults):
     """SIGKILL at random times until enough have hit; then the rest is made, and all is as if nothing had happened."""
     rng, kills, folder, number = np.random.default_rng(1), 0, tmp_path / "killed0", 0
     while kills < 3 * fault_scale:
@@ -47,7 +47,9 @@ def test_killed_at_any_time_and_resumed(run, command, job, whole, tmp_path, tree
         time.sleep(rng.uniform(0, 0.4))
         process.kill()
         _, err = process.communicate()
-        kills += process.returncode == -signal.SIGKILL
+        if process.returncode == -signal.SIGKILL:
+            kills += 1
+            faults()
         if process.returncode == 0:
             assert tree(folder) == tree(whole)
             number += 1
@@ -61,7 +63,7 @@ def test_killed_at_any_time_and_resumed(run, command, job, whole, tmp_path, tree
 
 
 @needs_dask
-def test_killed_workers_are_replaced(command, job, whole, tmp_path, tree, fault_scale):
+def test_killed_workers_are_replaced(command, job, whole, tmp_path, tree, fault_scale, faults):
     rng = np.random.default_rng(2)
     for number in range(fault_scale):
         folder = tmp_path / f"workers{number}"
@@ -74,6 +76,7 @@ def test_killed_workers_are_replaced(command, job, whole, tmp_path, tree, fault_
                 try:
                     os.kill(worker, signal.SIGKILL)
                     kills += 1
+                    faults()
                     break
                 except ProcessLookupError:
                     continue
@@ -132,6 +135,9 @@ def test_a_poisoned_sample_is_quarantined_and_named(run_apart, job, tmp_path, wo
     assert not verify_store(tmp_path / "poisoned")
     ids = open_samples(tmp_path / "poisoned")["sample_id"].values
     assert ids.tolist() == [number for number in range(40, 53) if number != 45]
+    code, _, err = run_apart("run", job, "--out", "poisoned", "--workers", 0, *poison, *small, "--resume")
+    assert code == 3  # still: nothing is to be made, and the sample is missing as before
+    assert "1 quarantined, which log.jsonl names" in err
 
 
 def test_pixels_that_are_no_numbers_are_flagged(run, job, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from astrogan.dataset.backend import open_samples
 from astrogan.dataset.verification import verify_store
+from astrogan.jobs.run import load_job
 
 
 def test_a_run_makes_the_samples_of_its_simulator(run, whole, tmp_path, toy_path, monkeypatch):
@@ -81,7 +83,26 @@ def test_planes_validation_and_export(run, job, tmp_path):
     assert "variance" not in samples
     from astropy.io import fits
 
-    assert np.array_equal(fits.getdata(tmp_path / "planes" / "fits" / "shard-00000.fits", "IMAGE"), samples["image"])
+    target = tmp_path / "planes" / "fits" / "shard-00000.fits"
+    assert np.array_equal(fits.getdata(target, "IMAGE"), samples["image"])
+    content = target.read_bytes()
+    target.unlink()  # as if the run had been killed before it was written
+    assert run("run", job, "--out", "planes", "--workers", 0, "--resume", *options)[0] == 0
+    assert target.read_bytes() == content
+
+
+def test_the_weights_of_a_refiner_belong_to_the_job(tmp_path):
+    from astrogan.models.refiner import shipped_weights
+
+    for suffix in (".safetensors", ".json"):
+        (tmp_path / f"mine{suffix}").write_bytes(shipped_weights().with_suffix(suffix).read_bytes())
+    path = tmp_path / "job.yaml"
+    stages = f"observe: {{}}\nrefine: {{model: {tmp_path / 'mine.safetensors'}}}\n"
+    path.write_text(f"simulate: {{samples: 9, seed: 1, bands: [g, r, i]}}\n{stages}")
+    job = load_job(path)
+    assert job.refine.sha256 == hashlib.sha256(shipped_weights().read_bytes()).hexdigest()
+    with pytest.raises(ValueError, match="is not the file that the job names"):
+        load_job(path, [f"refine.sha256='{'0' * 64}'"])
 
 
 def test_a_dry_run_makes_nothing(run, job, tmp_path):

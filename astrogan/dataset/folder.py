@@ -111,10 +111,8 @@ class StoreFolder:
 
     def take_over(self, shards: dict[int, Shard], header: Header | None) -> None:
         """Begin with shards that an earlier run left, and sweep up its unfinished files."""
-        for pattern in ("shards/.shard-*.tmp", ".manifest*.tmp", ".job*.tmp"):
-            for path in self.folder.glob(pattern):
-                with suppress(FileNotFoundError):
-                    path.unlink()
+        if self.name == MANIFEST:  # other jobs of an array may be writing theirs
+            _sweep(self.folder)
         self.header, self.shards = header, dict(shards)
         if header is not None:
             self.header = replace(header, shards=None)
@@ -140,6 +138,7 @@ class StoreFolder:
         """Say in the manifest that all shards are there."""
         if self.header is None:
             raise StoreError(f"{self.folder}: no shard was written")
+        _sweep(self.folder)
         header = replace(self.header, shards=len(self.shards))
         write_manifest(self.folder, Manifest(header, tuple(self.shards.values())))
 
@@ -150,9 +149,18 @@ class StoreFolder:
                 whole = read_manifest(self.folder)
                 if len(whole.shards) < planned:
                     return False
+                _sweep(self.folder)
                 write_manifest(self.folder, Manifest(replace(whole.header, shards=planned), whole.shards))
                 for path in self.folder.glob("manifest-*-of-*.jsonl"):
                     path.unlink()
         except LockedError:
             return False  # another job is still writing, and will do this
         return True
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what killed processes had not finished, while nobody writes."""
+    for pattern in ("shards/.shard-*.tmp", ".manifest*.tmp", ".job*.tmp"):
+        for path in folder.glob(pattern):
+            with suppress(FileNotFoundError):
+                path.unlink()

@@ -61,34 +61,28 @@ def move_borders(image, weights):
     ny, nx = image.shape
     reach = weights.shape[0] // 2
     width = nx + 2 * reach + 4
-    held = np.zeros((STRIP + 2 * reach + 1, width), np.float32)
+    held = np.zeros((STRIP + 2 * reach, width), np.float32)
     flat = held.reshape(held.size)
-    below, above, crossed = np.empty(nx, np.float32), np.empty(nx, np.float32), np.empty(nx, np.float32)
+    below, here, crossed = np.empty(nx, np.float32), np.empty(nx, np.float32), np.empty(nx, np.float32)
     for top in range(0, ny, STRIP):
-        kept = 2 * reach + 1 if top else 0
-        held[:kept] = held[STRIP : STRIP + kept].copy()
+        kept = 2 * reach if top else 0
+        for row in range(kept):
+            held[row] = held[STRIP + row]
         take_rows(image, top - reach, reach, held, kept)
-        filter_row(flat, 0, width, weights, below)
         for y in range(top, min(top + STRIP, ny)):
-            charge = held[y - top + reach, reach : reach + nx]
-            later = held[y - top + reach + 1, reach : reach + nx]
+            before, charge = held[y - top + reach - 1], held[y - top + reach]
+            filter_row(flat, (y - top) * width, width, weights, here)
             row = image[y]
             for x in range(nx - 1):
-                crossed[x] = (below[x + 1] - below[x]) * (charge[x] + charge[x + 1]) * _QUARTER
+                crossed[x] = (here[x + 1] - here[x]) * (charge[reach + x] + charge[reach + x + 1]) * _QUARTER
             for x in range(nx - 1):
                 row[x] += crossed[x]
             for x in range(nx - 1):
                 row[x + 1] -= crossed[x]
-            if y + 1 < ny:
-                filter_row(flat, (y - top + 1) * width, width, weights, above)
+            if y:
+                previous = image[y - 1]
                 for x in range(nx):
-                    crossed[x] = (above[x] - below[x]) * (charge[x] + later[x]) * _QUARTER
-                cross_up(row, image[y + 1], crossed)
-                below, above = above, below
-
-
-@kernel
-def cross_up(row, later, crossed):
-    for x in range(row.size):
-        row[x] += crossed[x]
-        later[x] -= crossed[x]
+                    change = (here[x] - below[x]) * (before[reach + x] + charge[reach + x]) * _QUARTER
+                    previous[x] += change
+                    row[x] -= change
+            below, here = here, below

@@ -4,8 +4,10 @@
 """
 
 from simulators.sensor.base import FLAGS, Effect, Exposure, flag_attributes
+from simulators.sensor.cameras import sensor_of
 from simulators.sensor.chain import EFFECTS, Sensor
 from simulators.sensor.charge import BrighterFatter, Dark, Photons
+from simulators.sensor.coaddition import coadd, dithers
 from simulators.sensor.cosmic_rays import CosmicRays
 from simulators.sensor.defects import BadColumns, ChipGaps, HotPixels
 from simulators.sensor.glare import Fringing, Ghosts, Sky
@@ -37,5 +39,8 @@ __all__ = [
     "Sensor",
     "Sky",
     "Trails",
+    "coadd",
+    "dithers",
     "flag_attributes",
+    "sensor_of",
 ]

@@ -1,4 +1,4 @@
-"""The pictures and the table of docs/sensor.md: a raw frame with its effects named, and DECam's and SAAO's frames beside ours.
+"""The pictures and the table of docs/sensor.md: a raw frame with its effects named, and real frames beside ours.
 
 python benchmarks/sensor_pictures.py
 
@@ -12,9 +12,10 @@ from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
-from astropy.io import fits
+import sensor_real
 from PIL import Image
 from scipy import ndimage
+from sensor_real import star
 
 from simulators.sensor import (
     FLAGS,
@@ -43,26 +44,16 @@ mpl.use("agg")
 import matplotlib.pyplot as plt
 
 ROOT = Path(__file__).resolve().parents[1]
-DATA = ROOT.parent / "shared" / "data" / "sensor"
 PAGES = ROOT / "docs" / "images"
 SHAPE = (440, 620)
-MOFFAT = 3.5
-
-
-def star(shape: tuple[int, int], x: float, y: float, flux: float, fwhm: float) -> np.ndarray:
-    """A Moffat star [electron]."""
-    alpha = fwhm / (2.0 * (2.0 ** (1.0 / MOFFAT) - 1.0) ** 0.5)
-    rows, columns = np.ogrid[: shape[0], : shape[1]]
-    r2 = ((columns - x) ** 2 + (rows - y) ** 2) / alpha**2
-    return flux * (MOFFAT - 1.0) / (np.pi * alpha**2) * (1.0 + r2) ** -MOFFAT
 
 
 def field() -> np.ndarray:
     """Stars of a power law of fluxes, galaxies, and two stars that saturate."""
     rng = np.random.default_rng(12)
-    light = star(SHAPE, 150.3, 118.6, 1.2e7, 4.2) + star(SHAPE, 470.0, 330.2, 2.5e6, 4.2)
+    light = star(SHAPE, (118.6, 150.3), 1.6e7, 4.2) + star(SHAPE, (330.2, 470.0), 2.5e6, 4.2)
     for x, y, u in rng.uniform(size=(90, 3)):
-        light += star(SHAPE, x * SHAPE[1], y * SHAPE[0], 1500.0 * u**-1.2, 4.2)
+        light += star(SHAPE, (y * SHAPE[0], x * SHAPE[1]), 1500.0 * u**-1.2, 4.2)
     rows, columns = np.mgrid[: SHAPE[0], : SHAPE[1]]
     for x, y, u, turn, q in rng.uniform(size=(60, 5)):
         dx, dy = columns - x * SHAPE[1], rows - y * SHAPE[0]
@@ -76,8 +67,8 @@ def raw_frame() -> tuple[np.ndarray, np.ndarray]:
     effects = (
         Sky(300.0), Fringing(16.0, 55.0), Ghosts(1.2e-2, 5e4, 42.0, 0.4, 0.75), Trails(2.4, 900.0, 4000.0, 4.2,
         aeroplanes=0.4), Photons(), BrighterFatter(), Dark(), CosmicRays(55.0, 55.0), HotPixels(1.2e-4, 60.0),
-        BadColumns(5e-3), Saturation(6e4), ChargeTransfer(1.2e-4, 2e-5, 6.0), NonLinearity(), ReadNoise(6.0),
-        Gain(1.5, 0.012), Bias(600.0, 6.0), Quantisation(), ChipGaps((1, 2), (0, 12)),
+        BadColumns(8e-3), Saturation(4.5e4), ChargeTransfer(1.2e-4, 2e-5, 6.0), NonLinearity(), ReadNoise(6.0),
+        Gain(1.5, 0.02), Bias(600.0, 9.0), Quantisation(), ChipGaps((1, 2), (0, 12)),
     )  # fmt: skip
     image, _, mask = Sensor(effects, 60.0, 4, 14, detector=5).expose(field(), 31)
     return image, mask
@@ -95,10 +86,10 @@ def spot(mask: np.ndarray, flag: str, number: int = 0) -> tuple[float, float]:
 def names(mask: np.ndarray) -> list[tuple[str, tuple[float, float]]]:
     """What stands beside the frame, and where it points to."""
     return [
-        ("satellite or aeroplane:\nPSF, tumbling, blinking", spot(mask, "trail")),
+        ("an aeroplane's lights,\nseen through the PSF", (47.0, 242.0)),
         ("ghost of the bright star:\nthe pupil, out of focus", spot(mask, "ghost")),
         ("saturated core", spot(mask, "saturated")),
-        ("charge that bloomed\nalong its column", (150.0, 190.0)),
+        ("charge that bloomed\nalong its column", (150.0, 154.0)),
         ("cosmic ray: a muon's\ntrack or an electron's worm", spot(mask, "cosmic_ray")),
         ("hot pixel, its charge\ntrailing from the register", spot(mask, "hot_pixel")),
         ("blocked column", spot(mask, "bad_column")),
@@ -113,15 +104,15 @@ def draw_raw_frame() -> None:
     image, mask = raw_frame()
     level, spread = np.median(image), 20.0
     shown = np.arcsinh((image - level) / spread)
-    figure = plt.figure(figsize=(15.6, 9.6), dpi=100, facecolor="#0b0d12")
-    width, height = 2 * image.shape[1] / 1560, 2 * image.shape[0] / 960
-    left, low = (1 - width) / 2, (1 - height) / 2 - 0.02
+    figure = plt.figure(figsize=(17.2, 9.9), dpi=100, facecolor="#0b0d12")
+    width, height = 2 * image.shape[1] / 1720, 2 * image.shape[0] / 990
+    left, low = (1 - width) / 2, 0.02
     axes = figure.add_axes((left, low, width, height))
     axes.imshow(shown, origin="lower", cmap="bone", vmin=-2.4, vmax=4.4, interpolation="nearest", aspect="auto")
     axes.set_axis_off()
     figure.text(left, low + height + 0.012, "One raw frame, every effect", color="white", fontsize=17)
     label_sides(figure, axes, names(mask), (left, width, low, height))
-    save(figure, PAGES / "raw-frame.png", 48)
+    save(figure, PAGES / "raw-frame.png", 80)
 
 
 def label_sides(figure: plt.Figure, axes: plt.Axes, labels: list, place: tuple[float, ...]) -> None:
@@ -149,7 +140,5 @@ def save(figure: plt.Figure, path: Path, colours: int) -> None:
 
 if __name__ == "__main__":
     draw_raw_frame()
-    if DATA.is_dir():
-        import sensor_real
-
-        sensor_real.main()
+    if sensor_real.DATA.is_dir():
+        sensor_real.main(save)

@@ -1,0 +1,94 @@
+"""Time of the sensor chain, of its effects, and of the brighter-fatter effect against GalSim's SiliconSensor.
+
+python benchmarks/sensor.py
+
+Processor time of one thread, the peers interleaved. Writes build/sensor.json.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import tracemalloc
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import galsim
+import numpy as np
+
+from simulators._kernels._jit import set_threads
+from simulators.sensor import EFFECTS, BrighterFatter, Photons, Sensor
+
+ROOT = Path(__file__).resolve().parents[1]
+SIDE, ROUNDS = 4096, 3
+SPOT = galsim.Gaussian(sigma=1.9)
+STAR, FLUX = 32, 1e5
+
+
+def median(jobs: dict[str, Callable]) -> dict[str, float]:
+    """Seconds of each job, the median of interleaved repetitions after one that compiles."""
+    taken: dict[str, list[float]] = {name: [] for name in jobs}
+    for job in jobs.values():
+        job()
+    for _ in range(ROUNDS):
+        for name, job in jobs.items():
+            start = time.process_time()
+            job()
+            taken[name].append(time.process_time() - start)
+    return {name: float(np.median(times)) for name, times in taken.items()}
+
+
+def frame() -> np.ndarray:
+    """A sky of 300 electrons and a star in each 64 x 64 pixels, some of which saturate."""
+    y, x = np.mgrid[:64, :64] - 31.5
+    shape = 0.15 * (1.0 + (x * x + y * y) / 9.0) ** -3.5
+    flux = np.random.default_rng(1).pareto(1.2, (SIDE // 64, SIDE // 64)) * 2e3
+    return (300.0 + np.kron(np.minimum(flux, 3e6), shape)).astype(np.float32)
+
+
+def chain(expected: np.ndarray) -> dict:
+    """The whole chain, and what each effect adds to a sensor without any."""
+    whole = Sensor([kind() for kind in EFFECTS], 30.0, 8, detector=1)
+    jobs = {"none": lambda: Sensor().expose(expected, 1), "all": lambda: whole.expose(expected, 1)}
+    jobs |= {kind.__name__: partial(Sensor([kind()], 30.0, 8).expose, expected, 1) for kind in EFFECTS}
+    tracemalloc.start()
+    whole.expose(expected, 1)
+    peak = tracemalloc.get_traced_memory()[1] / expected.nbytes
+    tracemalloc.stop()
+    return {"seconds": median(jobs), "frames": peak}
+
+
+def stars() -> dict:
+    """Photons per second of stars of 10^5 with brighter-fatter: GalSim shoots each, ours counts an expected image."""
+    expected = SPOT.withFlux(FLUX).drawImage(nx=STAR, ny=STAR, scale=1.0).array
+    batch = np.repeat(expected[None, None], 100, axis=0)
+    ours = Sensor((Photons(), BrighterFatter()))
+    sensor = galsim.SiliconSensor("lsst_itl_50_8", rng=galsim.BaseDeviate(5))
+
+    def theirs() -> None:
+        for number in range(5):
+            image = galsim.ImageF(STAR, STAR, scale=1.0)
+            SPOT.withFlux(FLUX).drawImage(image, method="phot", sensor=sensor, rng=galsim.BaseDeviate(number + 1))
+
+    seconds = median({"galsim": theirs, "ours": lambda: ours.expose(batch, 1)})
+    return {"galsim": 5 * FLUX / seconds["galsim"], "ours": 100 * FLUX / seconds["ours"]}
+
+
+def main() -> None:
+    galsim.set_omp_threads(1)
+    with set_threads(1):
+        times, rates = chain(frame()), stars()
+    print("| effect | seconds on 4096 x 4096 |\n|---|---|")
+    for name, seconds in times["seconds"].items():
+        own = seconds if name in ("none", "all") else seconds - times["seconds"]["none"]
+        print(f"| {name} | {max(own, 0.0):.3f} |")
+    print(f"\nmemory: {times['frames']:.2f} frames beside the expected one")
+    ratio = rates["ours"] / rates["galsim"]
+    print(f"photons per second: SiliconSensor {rates['galsim']:.3g}, ours {rates['ours']:.3g}, {ratio:.0f} times")
+    (ROOT / "build").mkdir(exist_ok=True)
+    (ROOT / "build" / "sensor.json").write_text(json.dumps({**times, "photons": rates}, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -75,6 +75,28 @@ def stars() -> dict:
     return {"galsim": 5 * FLUX / seconds["galsim"], "ours": 100 * FLUX / seconds["ours"]}
 
 
+def size(image: np.ndarray) -> float:
+    """Square [pixel^2] of the width of the adaptive moments."""
+    return galsim.hsm.FindAdaptiveMom(galsim.ImageD(image.astype(float))).moments_sigma ** 2
+
+
+def growth(flux: float) -> dict:
+    """What brighter-fatter adds to the square of a star's width [pixel^2]; GalSim's the mean of paired photons."""
+    expected = SPOT.withFlux(flux).drawImage(nx=STAR, ny=STAR, scale=1.0).array
+    ours = size(Sensor((BrighterFatter(),)).expose(expected, 1)[0]) - size(expected)
+    sizes = {}
+    for strength in (1.0, 1e-6):
+        mean = np.zeros((STAR, STAR))
+        for number in range(max(1, int(2e6 / flux))):
+            sensor = galsim.SiliconSensor("lsst_itl_50_8", strength, galsim.BaseDeviate(5), diffusion_factor=0.0)
+            image = galsim.ImageF(STAR, STAR, scale=1.0)
+            rng = galsim.BaseDeviate(number + 1)
+            SPOT.withFlux(flux).drawImage(image, method="phot", sensor=sensor, rng=rng)
+            mean += image.array
+        sizes[strength] = size(mean)
+    return {"flux": flux, "ours": ours, "galsim": sizes[1.0] - sizes[1e-6]}
+
+
 def main() -> None:
     galsim.set_omp_threads(1)
     with set_threads(1):
@@ -86,8 +108,15 @@ def main() -> None:
     print(f"\nmemory: {times['frames']:.2f} frames beside the expected one")
     ratio = rates["ours"] / rates["galsim"]
     print(f"photons per second: SiliconSensor {rates['galsim']:.3g}, ours {rates['ours']:.3g}, {ratio:.0f} times")
+    grown = [growth(flux) for flux in (1e5, 3e5, 1e6)]
+    print("\n| electrons | growth of sigma^2, GalSim [pixel^2] | ours | ratio |\n|---|---|---|---|")
+    for row in grown:
+        ratio = row["ours"] / row["galsim"]
+        print(f"| {row['flux']:.0e} | {row['galsim']:.5f} | {row['ours']:.5f} | {ratio:.2f} |")
     (ROOT / "build").mkdir(exist_ok=True)
-    (ROOT / "build" / "sensor.json").write_text(json.dumps({**times, "photons": rates}, indent=2) + "\n")
+    (ROOT / "build" / "sensor.json").write_text(
+        json.dumps({**times, "photons": rates, "growth": grown}, indent=2) + "\n"
+    )
 
 
 if __name__ == "__main__":

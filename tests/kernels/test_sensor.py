@@ -3,9 +3,12 @@
 import numpy as np
 import pytest
 
-from simulators._kernels.charge import STRIP, move_borders
+from simulators._kernels.charge import STRIP, add_counts, count_photons, move_borders
 from simulators._kernels.glare import add_annulus, add_fringes, add_trail, bright_cells
+from simulators._kernels.noise import PIXELS
 from simulators._kernels.particles import stop_electrons, track_muons
+from simulators._kernels.poisson import poissons
+from simulators._kernels.stacking import lay_down
 from simulators._kernels.transfer import bloom, defer_columns, defer_rows
 from simulators.streams import round_keys
 
@@ -15,6 +18,45 @@ BIT = np.uint8(4)
 
 def frame(ny, nx, top=1e4):
     return np.random.default_rng(ny).uniform(0.0, top, (ny, nx)).astype(np.float32)
+
+
+def test_counts_are_those_of_the_streams_from_job_to_job():
+    """Whole photons of the positive part; the negative part stays, and the dark current is added to what is there."""
+    rates = np.linspace(0.0, 30.0, PIXELS + 40)
+    keys, samples, counts = round_keys(1, "photons"), np.array([5], np.uint64), np.empty((2, rates.size))
+    poissons(0, 2, keys, samples, rates[None].astype(np.float32).astype(float), counts[:1])
+    image = rates.astype(np.float32)
+    image[7] = -2.5
+    poissons(0, 2, keys, samples, np.full((1, rates.size), 0.7), counts[1:])
+    count_photons(0, 2, keys, samples, image)
+    assert image[7] == -2.5 + 0.0
+    assert np.array_equal(np.delete(image, 7), np.delete(counts[0], 7))
+    before = image.copy()
+    add_counts(0, 2, keys, samples, 0.7, image)
+    assert image == pytest.approx(before + counts[1])
+
+
+def naive_overlap(image, weight, x0, y0, shape):
+    """Areas that each pair of unit squares has in common."""
+    total, weights = np.zeros(shape), np.zeros(shape)
+    for (y, x), value in np.ndenumerate(image):
+        for v, u in np.ndindex(shape):
+            share = max(0.0, 1.0 - abs(v - y - y0)) * max(0.0, 1.0 - abs(u - x - x0))
+            if weight[y, x] > 0.0:
+                total[v, u] += share * weight[y, x] * value
+                weights[v, u] += share * weight[y, x]
+    return total, weights
+
+
+@pytest.mark.parametrize("offset", [(0.0, 0.0), (1.3, -0.6), (-2.0, 1.5), (30.0, 0.0), (-3.7, -9.1)])
+def test_frames_share_their_light_by_overlap(offset):
+    image, weight = frame(5, 6), np.where(frame(6, 6, 1.0)[:5] > 0.2, 0.5, 0.0)
+    image[weight == 0.0] = np.nan
+    total, weights = np.zeros((6, 7)), np.zeros((6, 7))
+    lay_down(image, weight, *offset, total, weights)
+    wanted = naive_overlap(image, weight, *offset, (6, 7))
+    assert total == pytest.approx(wanted[0])
+    assert weights == pytest.approx(wanted[1])
 
 
 def naive_borders(image, weights):

@@ -66,7 +66,7 @@ def field() -> np.ndarray:
 def raw_frame() -> tuple[np.ndarray, np.ndarray]:
     effects = (
         Sky(300.0), Fringing(16.0, 55.0), Ghosts(1.2e-2, 5e4, 42.0, 0.4, 0.75), Trails(2.4, 900.0, 4000.0, 4.2,
-        aeroplanes=0.4), Photons(), BrighterFatter(), Dark(), CosmicRays(55.0, 55.0), HotPixels(1.2e-4, 60.0),
+        aeroplanes=0.4, ends=0.0), Photons(), BrighterFatter(), Dark(), CosmicRays(55.0, 55.0), HotPixels(1.2e-4, 60.0),
         BadColumns(8e-3), Saturation(4.5e4), ChargeTransfer(1.2e-4, 2e-5, 6.0), NonLinearity(), ReadNoise(6.0),
         Gain(1.5, 0.02), Bias(600.0, 9.0), Quantisation(), ChipGaps((1, 2), (0, 12)),
     )  # fmt: skip

@@ -112,7 +112,7 @@ def streak() -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(3)
     for x, y, u in rng.uniform(size=(120, 3)):
         light += star(real.shape, (512 * y, 512 * x), 500.0 * u**-1.2, 3.2).astype(np.float32)
-    trail = Trails(1.0, 700.0, 700.0, fwhm=3.2, swing=0.5, aeroplanes=0.0)
+    trail = Trails(1.0, 700.0, 700.0, fwhm=3.2, swing=0.5, aeroplanes=0.0, ends=1.0)
     effects = (Sky(0.5 * noise**2), Photons(), ReadNoise(noise * 0.5**0.5), trail)
     for seed in range(50):
         image, _, mask = Sensor(effects).expose(light, seed)

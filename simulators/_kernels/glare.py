@@ -17,15 +17,16 @@ _TURN = 2.0**32
 
 @kernel
 def modulation(along, shape):
-    """Brightness at `along` [pixel] of a light that swings (`duty` 0) or blinks: `depth`, `period`, `phase`, `duty`,
-    `soft`.
+    """Brightness at `along` [pixel] of a light that swings (`duty` 0) or blinks between `start` and `stop`: `depth`,
+    `period`, `phase`, `duty`, `soft`, `start`, `stop`.
     """
-    depth, period, phase, duty, soft = shape
+    depth, period, phase, duty, soft, start, stop = shape
+    shown = min(max(0.5 + min(along - start, stop - along) / soft, 0.0), 1.0)
     turns = along / period + phase
     if duty <= 0.0:
-        return 1.0 + depth * math.cos(2.0 * math.pi * turns)
+        return shown * (1.0 + depth * math.cos(2.0 * math.pi * turns))
     distance = abs(turns - math.floor(turns) - 0.5) * period
-    return 1.0 - depth + depth * min(max(0.5 + (0.5 * duty * period - distance) / soft, 0.0), 1.0)
+    return shown * (1.0 - depth + depth * min(max(0.5 + (0.5 * duty * period - distance) / soft, 0.0), 1.0))
 
 
 @kernel

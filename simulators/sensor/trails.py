@@ -37,6 +37,8 @@ class Trails(Effect):
         Largest relative amplitude of a tumbling satellite's light.
     aeroplanes : float
         Share of the trails that are aeroplanes'.
+    ends : float
+        Share of the trails that begin or end within the frame, where the shutter opened or closed.
     """
 
     rate: float = 0.1
@@ -46,6 +48,7 @@ class Trails(Effect):
     beta: float = 3.5
     swing: float = 0.6
     aeroplanes: float = 0.1
+    ends: float = 0.2
     flags: ClassVar[tuple[str, ...]] = ("trail",)
 
     def __post_init__(self) -> None:
@@ -56,6 +59,7 @@ class Trails(Effect):
         within("Trails beta", self.beta, 1.1, 100.0)
         within("Trails swing", self.swing, 0.0, 1.0)
         within("Trails aeroplanes", self.aeroplanes, 0.0, 1.0)
+        within("Trails ends", self.ends, 0.0, 1.0)
 
     @property
     def off(self) -> bool:
@@ -65,11 +69,26 @@ class Trails(Effect):
     def apply(self, exposure: Exposure) -> None:
         """See `Effect.apply`."""
         count = exposure.count("trails", self.rate)
-        for draws in exposure.uniform("trails", (count, 7)):
-            self._draw(exposure, *draws)
+        ends = exposure.uniform("trails.ends", (count, 3))
+        for draws, end in zip(exposure.uniform("trails", (count, 7)), ends, strict=True):
+            self._draw(exposure, self._span(exposure, *end), *draws)
+
+    def _span(self, exposure: Exposure, kind: float, place: float, side: float) -> tuple[float, float]:
+        """Where a trail begins and ends along its line, from the point nearest to the frame's centre [pixel]."""
+        reach = math.hypot(*exposure.lit[0].shape) / 2
+        end = (place - 0.5) * reach if kind < self.ends else -math.inf
+        return (end, math.inf) if side < 0.5 else (-math.inf, -end)
 
     def _draw(
-        self, exposure: Exposure, turn: float, place: float, light: float, kind: float, swing: float, *rest: float
+        self,
+        exposure: Exposure,
+        span: tuple[float, float],
+        turn: float,
+        place: float,
+        light: float,
+        kind: float,
+        swing: float,
+        *rest: float,
     ) -> None:
         """One trail from its uniform numbers."""
         ny, nx = exposure.lit[0].shape
@@ -78,12 +97,12 @@ class Trails(Effect):
         offset = (place - 0.5) * (nx * abs(sine) + ny * abs(cosine))  # evenly among the lines that cross the frame
         flux = self.faintest * (self.brightest / self.faintest) ** light
         period, phase = 10.0 * self.fwhm * 10.0 ** (2.0 * rest[0]), rest[1]
-        steady = (0.0, period, phase, 0.0, self.fwhm)
+        steady = (0.0, period, phase, 0.0, self.fwhm, *span)
         if kind >= self.aeroplanes:
             parts = [(0.0, flux, (self.swing * swing, *steady[1:]))]
         else:
             beside = self.fwhm * (2.0 + 3.0 * swing)
-            blinking = (1.0, period, phase, self.fwhm / period, self.fwhm)
+            blinking = (1.0, period, phase, self.fwhm / period, self.fwhm, *span)
             parts = [(-beside, flux / 4, steady), (beside, flux / 4, steady), (0.0, flux, blinking)]
         for across, share, shape in parts:
             x = (nx - 1) / 2 - (offset + across) * sine

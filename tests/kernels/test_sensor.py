@@ -110,7 +110,9 @@ def test_blooming_says_what_left():
 def test_trails_fill_all_pixels_in_reach(angle):
     image, mask = np.zeros((15, 18), np.float32), np.zeros((15, 18), np.uint8)
     cosine, sine = np.cos(angle), np.sin(angle)
-    add_trail(image, mask, BIT, (7.0, 6.0, cosine, sine), (5.0, 2.0, -3.0, 4.1), (0.0, 9.0, 0.0, 0.0, 1.0))
+    add_trail(
+        image, mask, BIT, (7.0, 6.0, cosine, sine), (5.0, 2.0, -3.0, 4.1), (0.0, 9.0, 0.0, 0.0, 1.0, -np.inf, np.inf)
+    )
     y, x = np.mgrid[:15, :18]
     d = (y - 6.0) * cosine - (x - 7.0) * sine
     assert image == pytest.approx(np.where(abs(d) <= 4.1, 5.0 * (1 + (d / 2) ** 2) ** -3.0, 0.0), abs=1e-5)
@@ -119,10 +121,19 @@ def test_trails_fill_all_pixels_in_reach(angle):
 
 def test_blinking_lights_are_dark_between():
     image, mask = np.zeros((1, 60), np.float32), np.zeros((1, 60), np.uint8)
-    add_trail(image, mask, BIT, (0.0, 0.0, 1.0, 0.0), (5.0, 2.0, -3.0, 4.0), (1.0, 20.0, 0.0, 0.3, 1.0))
+    add_trail(
+        image, mask, BIT, (0.0, 0.0, 1.0, 0.0), (5.0, 2.0, -3.0, 4.0), (1.0, 20.0, 0.0, 0.3, 1.0, -np.inf, np.inf)
+    )
     lit = np.flatnonzero(image[0] > 2.0)
     assert set(lit % 20) == {7, 8, 9, 10, 11, 12, 13}
     assert (image[0] == 0).sum() > 30
+
+
+def test_trails_end_where_the_shutter_moved():
+    image, mask = np.zeros((1, 60), np.float32), np.zeros((1, 60), np.uint8)
+    add_trail(image, mask, BIT, (10.0, 0.0, 1.0, 0.0), (5.0, 2.0, -3.0, 4.0), (0.0, 9.0, 0.0, 0.0, 4.0, 5.0, 30.0))
+    assert image[0, [12, 15, 18, 37, 40, 43]] == pytest.approx([0.0, 2.5, 5.0, 5.0, 2.5, 0.0])
+    assert np.count_nonzero(mask) == 28
 
 
 def test_fringes_follow_their_phase():

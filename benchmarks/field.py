@@ -25,6 +25,7 @@ import numpy as np
 
 from catalogs import Band, Survey
 from simulators import Field, Moffat
+from simulators.shear_fields import RandomShear
 
 ROOT = Path(__file__).resolve().parents[1]
 SIDE, SCALE, FWHM, BETA, SKY, READ = 4096, 0.2, 0.7, 3.5, 800.0, 9.0
@@ -137,8 +138,29 @@ def errors() -> dict[str, float]:
     }
 
 
+def power(k: np.ndarray) -> np.ndarray:
+    return 1e-4 * k**-1.2
+
+
+def shear() -> dict[str, float]:
+    """Seconds of random shear and convergence on a grid of 1000 x 1000."""
+    spectrum, random = galsim.PowerSpectrum(power, units=galsim.arcsec), galsim.BaseDeviate(3)
+    asked = {"grid_spacing": 10.0, "ngrid": 1000, "units": galsim.arcsec, "get_convergence": True}
+    jobs = {
+        "shear": lambda turn: RandomShear(power, 1000, 10.0, seed=3, number=turn).grids,
+        "galsim_shear": lambda turn: spectrum.buildGrid(rng=random, **asked),
+    }
+    times: dict[str, list[float]] = {name: [] for name in jobs}
+    for turn in range(2 * ROUNDS + 1):
+        for name, job in jobs.items():
+            times[name].append(cpu(job, turn))
+    ratios = np.array(times["galsim_shear"][1:]) / times["shear"][1:]
+    result = {name: float(np.median(values[1:])) for name, values in times.items()}
+    return result | {"shear_ratio": float(np.median(ratios))}
+
+
 def main() -> None:
-    result = {**frames(), **errors(), "memory_frames": memory()}
+    result = {**frames(), **errors(), **shear(), "memory_frames": memory()}
     for name, value in result.items():
         print(f"| {name} | {value:.4g} |")
     (ROOT / "build").mkdir(exist_ok=True)

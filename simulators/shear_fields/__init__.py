@@ -1,5 +1,13 @@
-"""Fields of reduced shear and convergence over a frame."""
+"""Fields of reduced shear and convergence over a frame.
+
+`SHEAR_FIELDS` is the list of all.
+"""
 
 from simulators.shear_fields.base import ShearField, ShearLike, shear_at
+from simulators.shear_fields.clusters import ClusterShear
+from simulators.shear_fields.random import RandomShear
+from simulators.shear_fields.table import ShearCatalogue
 
-__all__ = ["ShearField", "ShearLike", "shear_at"]
+SHEAR_FIELDS: tuple[type[ShearField], ...] = (RandomShear, ClusterShear, ShearCatalogue)
+
+__all__ = ["SHEAR_FIELDS", "ClusterShear", "RandomShear", "ShearCatalogue", "ShearField", "ShearLike", "shear_at"]

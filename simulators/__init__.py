@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from simulators.field import Field
     from simulators.fit import label_shift
     from simulators.grid import PixelGrid
+    from simulators.injection import inject
     from simulators.labels import LABELS
     from simulators.light import Sersic
     from simulators.moments import adaptive_moments
@@ -49,6 +50,7 @@ _HOME = {
     "detect": "detection",
     "fitted_galaxies": "_profile_fit",
     "get_simulator": "plugin",
+    "inject": "injection",
     "label_shift": "fit",
     "list_simulators": "plugin",
     "measured_galaxies": "calibration",
@@ -77,6 +79,7 @@ __all__ = [
     "detect",
     "fitted_galaxies",
     "get_simulator",
+    "inject",
     "label_shift",
     "list_simulators",
     "measured_galaxies",

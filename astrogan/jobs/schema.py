@@ -169,7 +169,7 @@ def job_sha256(job: Job) -> str:
 
 def _explain(fault: dict[str, Any]) -> str:
     path = [str(part) for part in fault["loc"]]
-    key = ".".join(path) or "the job"
+    key = ".".join(part if part.isprintable() else repr(part) for part in path) or "the job"
     if fault["type"] == "extra_forbidden":
         return f"{key} is unknown; did you mean {nearest(path[-1], _keys(path[:-1]))!r}?"
     if fault["type"] == "missing":

@@ -1,4 +1,4 @@
-"""Cold compile times of the kernels, each workload in a fresh process, and of all in one.
+"""Compile times of the kernels, cold and from a cache, each workload in fresh processes, and of all in one.
 
 python benchmarks/compile.py
 
@@ -9,8 +9,10 @@ build/compile.json.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -41,20 +43,44 @@ WORK = {
 }
 
 
-def cold(jobs: list[str]) -> float:
-    """Seconds that the first calls of `jobs` take longer than the second, in a fresh process with one thread."""
+TIMEOUT = 600  # seconds, of one process
+
+
+def first_calls(jobs: list[str], folder: str) -> float:
+    """Seconds that the first calls of `jobs` take longer than the second, in a fresh process with one thread and
+    kernels cached in `folder` ("" for none).
+    """
     calls = "; ".join(f"total += seconds(lambda: {job}) - seconds(lambda: {job})" for job in jobs)
     source = f"{SETUP}\ntotal = 0.0\nwith set_threads(1):\n    {calls}\nprint(total)"
-    done = subprocess.run([sys.executable, "-c", source], cwd=ROOT, capture_output=True, text=True, check=True)
+    environment = {**os.environ, "ASTROGAN_KERNEL_CACHE": folder}
+    command = [sys.executable, "-c", source]
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True, timeout=TIMEOUT
+    )
     return float(done.stdout.split()[-1])
 
 
+def row(jobs: list[str]) -> dict[str, float]:
+    """Seconds without a cache, with an empty one and with the one that this has filled."""
+    with tempfile.TemporaryDirectory() as folder:
+        times = {
+            name: first_calls(jobs, where) for name, where in (("cold", ""), ("filling", folder), ("cached", folder))
+        }
+        stored = sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
+    return {**times, "MB": stored / 1e6}
+
+
 def main() -> None:
-    rows = {name: cold([job]) for name, job in WORK.items()}
-    rows["all in one process"] = cold(list(WORK.values()))
-    print("| first call of | cold compile [s] |\n|---|---|")
-    for name, taken in rows.items():
-        print(f"| {name} | {taken:.1f} |")
+    rows = {}
+    print("| first call of | cold [s] | cold, filling a cache [s] | cached [s] | cache [MB] |\n|---|---|---|---|---|")
+    for name, jobs in {
+        **{name: [job] for name, job in WORK.items()},
+        "all in one process": list(WORK.values()),
+    }.items():
+        rows[name] = one = row(jobs)
+        print(
+            f"| {name} | {one['cold']:.1f} | {one['filling']:.1f} | {one['cached']:.2f} | {one['MB']:.1f} |", flush=True
+        )
     (ROOT / "build").mkdir(exist_ok=True)
     (ROOT / "build" / "compile.json").write_text(json.dumps(rows, indent=2) + "\n")
 

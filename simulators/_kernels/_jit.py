@@ -1,6 +1,8 @@
 """How kernels are compiled: the one module that imports numba, and the one place for its options.
 
-Compiled code is never cached on disk: numba's cache misses changes in other files and then serves stale kernels.
+numba's own cache misses changes in other files and then serves stale kernels, so it is off. Where the environment
+variable ASTROGAN_KERNEL_CACHE names a folder when Python starts, kernels are kept there, each under a digest of all
+that it is made of.
 """
 
 from __future__ import annotations
@@ -8,14 +10,22 @@ from __future__ import annotations
 import functools
 import itertools
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import numba
 import numpy as np
+from numba.core import bytecode, caching, compiler, serialize, sigutils
+from numba.core.dispatcher import Dispatcher
+from numba.core.registry import cpu_target
+
+from simulators._kernels._cache import Store, UnknownValueError, digest_of, fingerprint
 
 __all__ = [
     "JIT_ENABLED",
@@ -30,6 +40,11 @@ __all__ = [
 ]
 
 JIT_ENABLED = not numba.config.DISABLE_JIT
+_CACHE = os.environ.get("ASTROGAN_KERNEL_CACHE") if JIT_ENABLED else None
+if _CACHE:
+    # numba numbers the functions of each process from 1, and their number tells machine code of the same name apart:
+    # closures of one factory, stored by two processes, would share a name.
+    bytecode.FunctionIdentity._unique_ids = iter(lambda: int.from_bytes(os.urandom(8), "little"), None)
 PARTS = 4  # for each thread, so that none waits long for the others
 _threads: list[int] = [numba.config.NUMBA_NUM_THREADS]
 
@@ -43,7 +58,68 @@ if hasattr(os, "register_at_fork"):
 
 def _compile(function: Callable, options: dict[str, Any]) -> Callable:
     """Compile, or under NUMBA_DISABLE_JIT interpret with the silence of compiled arithmetic (wrapping, 1/0 = inf)."""
-    return numba.njit(**options)(function) if JIT_ENABLED else np.errstate(all="ignore")(function)
+    if not JIT_ENABLED:
+        return np.errstate(all="ignore")(function)
+    compiled = numba.njit(**options)(function)
+    if _CACHE:
+        compiled._cache = _KernelCache(compiled)
+    return compiled
+
+
+class _KernelCache(caching._Cache):
+    """What numba asks for a kernel before it compiles one, and gives it afterwards."""
+
+    cache_path = _CACHE
+
+    def __init__(self, kernel: Dispatcher) -> None:
+        self._kernel = kernel
+
+    def load_overload(self, signature: Any, target: Any) -> Any:
+        """The kernel compiled for these arguments, or None."""
+        target.refresh()
+        name = self._name(signature)
+        data = _store().read(name) if name else None
+        if data is None:
+            return None
+        try:
+            result = compiler.CompileResult._rebuild(target, *serialize.cloudpickle.loads(data))
+        except Exception as error:  # whatever it is, compiling is the way out
+            _store().warn(repr(error))
+            return None
+        return result if result.signature.args == sigutils.normalize_signature(signature)[0] else None
+
+    def save_overload(self, signature: Any, result: Any) -> None:
+        """Store a kernel, unless it holds addresses of this process."""
+        name = self._name(signature)
+        if name and not result.library.has_dynamic_globals:
+            _store().write(name, serialize.dumps(result._reduce()))
+
+    def enable(self) -> None:
+        """Nothing: it is on."""
+
+    disable = flush = enable
+
+    def _name(self, signature: Any) -> str | None:
+        """Digest of what the kernel's code follows from, `_store`'s aside; None if that is not known."""
+        types = repr([str(one) for one in sigutils.normalize_signature(signature)[0]])
+        try:
+            known = fingerprint(
+                self._kernel, lambda x: (x.py_func, x.targetoptions) if isinstance(x, Dispatcher) else None
+            )
+        except UnknownValueError:
+            return None
+        return None if " at 0x" in types else digest_of(known.encode(), types.encode())
+
+
+@functools.cache
+def _store() -> Store:
+    """The files of these sources, versions, settings and this processor."""
+    sources = [path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py"))]
+    versions = (sys.version, *(version(name) for name in ("numba", "llvmlite", "numpy")))
+    settings = [(name, repr(value)) for name, value in sorted(vars(numba.config).items()) if name.isupper()]
+    processor = cpu_target.target_context.codegen().magic_tuple()
+    rest = (versions, [pair for pair in settings if "THREADS" not in pair[0]], processor)
+    return Store(Path(_CACHE).expanduser() / digest_of(*sources, repr(rest).encode())[:32])
 
 
 def kernel(function: Callable) -> Callable:

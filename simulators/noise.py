@@ -98,14 +98,15 @@ def add_noise(
         _check_photons(band, peaks[index])
     image, variance = np.empty_like(clean), np.empty_like(clean)
     for index, band in enumerate(bands):
+        fields = _fields(band, bands, _shares(mixing, index, len(bands)), seed)
         if math.isinf(band.electrons_per_unit):
             image[:, index] = clean[:, index]
             _fill_variance(clean, index, band, variance)
         else:
-            _observe_photons(clean, index, band, seed, samples, image, variance)
-        for other, share in enumerate(_shares(mixing, index, len(bands))):
-            if share:
-                _add_background(image, index, band, share, f"noise.background.{bands[other].name}", seed, samples)
+            white = fields.pop(0) if fields and fields[0][1].size == 1 else None
+            _observe_photons(clean, index, band, seed, samples, white, image, variance)
+        for keys, weights in fields:
+            _add_background(image, index, keys, weights, samples)
         _cut(image[:, index], band, seed, samples)
     return image, variance
 
@@ -193,34 +194,46 @@ def _fill_variance(image: NDArray[np.float32], index: int, band: Band, variance:
     run(fill_variance, len(flat), background, per_electron, index, flat, _flat(variance), share=share)
 
 
+def _fields(
+    band: Band, bands: Sequence[Band], shares: NDArray[np.float64], seed: int
+) -> list[tuple[NDArray[np.uint64], NDArray[np.float64]]]:
+    """Keys and filter of each white field that is part of a band's background."""
+    weights = noise_filter(band)
+    named = [(f"noise.background.{other.name}", share) for other, share in zip(bands, shares, strict=True) if share]
+    return [(round_keys(seed, effect), weights * share) for effect, share in named] if weights.size else []
+
+
 def _observe_photons(
     clean: NDArray[np.float32],
     index: int,
     band: Band,
     seed: int,
     samples: NDArray[np.uint64],
+    white: tuple[NDArray[np.uint64], NDArray[np.float64]] | None,
     image: NDArray[np.float32],
     variance: NDArray[np.float32],
 ) -> None:
+    """Photons of a band, and of its background the field `white`, which needs no filter."""
+    if not image.size:
+        return
     keys = round_keys(seed, f"noise.poisson.{band.name}")
-    numbers = (band.electrons_per_unit, band.sky, np.float32(band.background_sigma**2))
-    flat = _flat(clean)
-    jobs, share = len(flat) * -(-flat.shape[-1] // PIXELS), max(1, _SHARE // max(1, min(flat.shape[-1], PIXELS)))
-    run(add_photons, jobs, keys, samples, index, *numbers, flat, _flat(image), _flat(variance), share=share)
+    white_keys, weight = (keys, np.float32(0.0)) if white is None else (white[0], np.float32(white[1][0, 0]))
+    ny, nx = image.shape[2:]
+    step = 16 // math.gcd(nx, 16)
+    height = max(1, PIXELS // nx // step) * step
+    jobs, worth = len(image) * -(-ny // height), max(1, _SHARE // (nx * min(ny, height)))
+    numbers = (band.electrons_per_unit, band.sky, np.float32(band.background_sigma**2), height, white_keys, weight)
+    run(add_photons, jobs, keys, samples, index, *numbers, clean, image, variance, share=worth)
 
 
 def _add_background(
     image: NDArray[np.float32],
     index: int,
-    band: Band,
-    share: float,
-    effect: str,
-    seed: int,
+    keys: NDArray[np.uint64],
+    weights: NDArray[np.float64],
     samples: NDArray[np.uint64],
 ) -> None:
-    weights = noise_filter(band) * share
-    if weights.size and image.size:
-        keys = round_keys(seed, effect)
+    if image.size:
         padded = np.pad(weights, ((0, 0), (0, -len(weights) % 4))).astype(np.float32)
         ny, nx = image.shape[2:]
         height = ROWS if len(weights) > 1 else max(1, PIXELS // nx)

@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 
-from simulators._kernels._jit import inline_kernel
+from simulators._kernels._jit import fast_inline_kernel, inline_kernel
 
-__all__ = ["exp_minus", "log", "log1p", "quick_circle", "quick_exp_minus", "quick_log"]
+__all__ = ["exp_minus", "guess_log", "log", "log1p", "quick_circle", "quick_exp_minus", "quick_log"]
 
 _52 = np.int64(52)
 _SQRT_HALF = np.int64(0x3FE6A09E667F3BCD)  # the bits of sqrt(1/2)
@@ -66,14 +66,17 @@ def exp_minus(x):
     return total * _HALVES[k]
 
 
-@inline_kernel
-def quick_log(x):
+def _quick_log(x):
     """Natural logarithm of a positive normal float32, to 5e-7 + 1e-7 |log x|."""
     bits = np.float32(x).view(np.int32)
     k = np.int32(np.int32(bits - _QUICK_SQRT_HALF) >> _23)
     f = np.int32(bits - np.int32(k << _23)).view(np.float32) - _F[2]
     r = (((((_LOG[5] * f + _LOG[4]) * f + _LOG[3]) * f + _LOG[2]) * f + _LOG[1]) * f + _LOG[0]) * f
     return (r * f + f) + np.float32(k) * _F[3]
+
+
+quick_log = inline_kernel(_quick_log)
+guess_log = fast_inline_kernel(_quick_log)  # where the last bits do not matter
 
 
 @inline_kernel

@@ -29,25 +29,51 @@ def fill_variance(first_sample, last_sample, background, per_electron, band, ima
 
 
 @kernel
-def add_photons(first_job, last_job, keys, samples, band, electrons, sky, background, expected, image, variance):
-    """Poisson counts of expected + sky in `electrons` per unit, less the sky, and variance; (samples, bands, pixels).
+def add_photons(
+    first_job,
+    last_job,
+    keys,
+    samples,
+    band,
+    electrons,
+    sky,
+    background,
+    height,
+    white_keys,
+    white,
+    expected,
+    image,
+    variance,
+):
+    """Poisson counts of expected + sky in `electrons` per unit, less the sky, and variance; (samples, bands, y, x).
 
-    A job is `PIXELS` pixels of a sample. The negative part of an image (ringing of a PSF) holds no photons and is
-    added back untouched.
+    A job is `height` rows of a sample, pixels in whole sixteens but for the last. The negative part of an image
+    (ringing of a PSF) holds no photons and is added back untouched. Unless 0, `white` times the white noise of
+    `add_background` is added while the rows are at hand.
     """
-    chunks = (image.shape[2] + PIXELS - 1) // PIXELS
+    ny, nx = image.shape[2], image.shape[3]
+    jobs, width = (ny + height - 1) // height, (nx + 7) // 8 * 8
     per_electron = 1.0 / electrons
     quick_per_electron = np.float32(per_electron)
+    all_rates, all_counts, field = np.empty(height * nx), np.empty(height * nx), np.empty((height, width), np.float32)
     for job in range(first_job, last_job):
-        sample, first = job // chunks, (job % chunks) * PIXELS
-        part = expected[sample, band, first : first + PIXELS]
-        out, spread = image[sample, band, first : first + PIXELS], variance[sample, band, first : first + PIXELS]
-        rates, counts = np.empty(part.size), np.empty(part.size)
+        sample, top = job // jobs, (job % jobs) * height
+        rows = min(height, ny - top)
+        part = expected[sample, band, top : top + rows].reshape(rows * nx)
+        out, spread = image[sample, band, top : top + rows], variance[sample, band, top : top + rows].reshape(rows * nx)
+        rates, counts = all_rates[: rows * nx], all_counts[: rows * nx]
         for i in range(part.size):
             rates[i] = (max(np.float64(part[i]), 0.0) + sky) * electrons
-        poisson_row(rates, first, keys, samples[sample], counts)
+        poisson_row(rates, top * nx, keys, samples[sample], counts)
+        flat = out.reshape(rows * nx)
         for i in range(part.size):
-            out[i] = (counts[i] * per_electron - sky) + min(np.float64(part[i]), 0.0)
+            flat[i] = (counts[i] * per_electron - sky) + min(np.float64(part[i]), 0.0)
+        if white:
+            white_rows(white_keys, samples[sample], HALO + top, HALO, field[:rows])
+            for y in range(rows):
+                row = out[y]
+                for x in range(nx):
+                    row[x] += white * field[y, x]
         for i in range(part.size):
             spread[i] = max(part[i], _F0) * quick_per_electron + background
 

@@ -7,10 +7,11 @@ apart, the rest of the bits and float64 sums of probabilities do. So the count i
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
-from simulators._kernels._jit import inline_kernel, kernel
+from simulators._kernels._jit import fast_inline_kernel, fast_kernel, inline_kernel, kernel
 from simulators._kernels.elementary import exp_minus, log1p, quick_exp_minus
 from simulators._kernels.philox import CHUNK, digit, fill_words
 from simulators._kernels.variates import QUICK_TAIL, folded, ordered_normal, quick_normal, tail_cell
@@ -18,6 +19,7 @@ from simulators._kernels.variates import QUICK_TAIL, folded, ordered_normal, qui
 __all__ = ["ASYMPTOTIC", "SEARCHED", "poisson_of", "poisson_row", "poissons", "word_of"]
 
 SEARCHED = 16.0  # below, counts are searched from 0
+BLOCK = 1024  # pixels that are searched or guessed together; a multiple of 16
 ASYMPTOTIC = 1e4  # from here up, an expansion decides alone
 _LARGEST_GUESSED = 1e9  # above, 32 bits are too few
 
@@ -29,6 +31,7 @@ _QUICK_ERROR = 1e-4  # of `quick_excess`, and this for each count of distance:
 _QUICK_RELATIVE = 1.6e-6
 _CELL, _FUZZ = np.float32(2.0**-16), np.float32(2.0**-18)  # rounding of sums of up to 30 probabilities
 _NOTHING = 2.0**-80
+_SPREAD, _FIRST = 1.0, 1  # where the least rate is below, most counts may be found in so many passes
 _F0, _F1, _F16, _NAN = (np.float32(x) for x in (0.0, 1.0, SEARCHED, math.nan))
 _BITS_16 = _F16.view(np.int32)
 _STEEPEST_32 = np.float32(_STEEPEST)
@@ -92,7 +95,7 @@ def excess(rate, normal):
     return root * normal * r + (c0 + (_C1[1] * s + _C1[0]) / rate)
 
 
-@inline_kernel
+@fast_inline_kernel
 def quick_excess(rate, normal):
     """`excess` in float32, and s."""
     root = np.float32(math.sqrt(rate))
@@ -171,69 +174,81 @@ def word_of(keys, sample, pixel):
 
 
 @kernel
-def search(rates, most, coarse, out):
-    """Counts of float32 rates below 16 from 16 bits, -1 where these are too few; `most` is the largest of them.
+def search(rates, least, most, coarse, work, out):
+    """Counts of float32 rates below 16 from 16 bits, -1 where these are too few; the rates are in `least` .. `most`.
 
-    Where most pixels surely have no photon, only the others are searched.
+    Where most pixels surely have no photon, or few, only the others are searched further.
     """
-    limit = int(65536.0 * exp_minus(most) - 0.5)
-    if limit < 2**15:
-        search_all(rates, most, coarse, out)
-        return
-    where, count = np.empty(rates.size, np.int64), 0
-    for start in range(0, rates.size, 16):
-        part, some_photons = coarse[start : start + 16], 0
-        for i in range(part.size):
-            some_photons |= part[i] >= limit
-        if some_photons:
+    limit, passes = int(65536.0 * exp_minus(most) - 0.5), int(0.25 * (most + 3.5 * math.sqrt(most)) + 1.25)
+    count, where = 0, work.where
+    if limit >= 2**15:
+        out[:] = 0.0
+        for start in range(0, rates.size, 16):
+            part, some_photons = coarse[start : start + 16], 0
             for i in range(part.size):
-                where[count] = start + i
-                count += 1 if part[i] >= limit else 0
-    some_rates, some_coarse, some = np.empty(count, np.float32), np.empty(count, np.uint16), np.empty(count)
-    for j in range(count):
-        some_rates[j], some_coarse[j] = rates[where[j]], coarse[where[j]]
-    search_all(some_rates, most, some_coarse, some)
-    out[:] = 0.0
-    for j in range(count):
-        out[where[j]] = some[j]
+                some_photons |= part[i] >= limit
+            if some_photons:
+                for i in range(part.size):
+                    where[count] = start + i
+                    count += 1 if part[i] >= limit else 0
+    elif least < _SPREAD and passes > _FIRST:
+        search_all(rates, _FIRST, coarse, work.state, out)
+        for i in range(rates.size):
+            where[count] = i
+            count += 1 if (out[i] < 0.0) & (rates[i] < _F16) else 0
+    else:
+        search_all(rates, passes, coarse, work.state, out)
+    if count:
+        some_rates, some_coarse, some = work.rates[:count], work.coarse[:count], work.out[:count]
+        for j in range(count):
+            some_rates[j], some_coarse[j] = rates[where[j]], coarse[where[j]]
+        search_all(some_rates, passes, some_coarse, work.state, some)
+        for j in range(count):
+            out[where[j]] = some[j]
 
 
-@kernel
-def search_all(rates, most, coarse, out):
+@fast_kernel
+def search_all(rates, passes, coarse, state, out):
     """`search` of every pixel: `low` and `high` count the cumulated probabilities below the lower and the upper end of
-    its cell, two probabilities at a pass.
+    its cell, four probabilities at a pass.
     """
     n = rates.size
-    p, total = np.empty(n, np.float32), np.empty(n, np.float32)
-    low, high = np.empty(n, np.float32), np.empty(n, np.float32)
+    p, total, low, high = state[0, :n], state[1, :n], state[2, :n], state[3, :n]
     for i in range(n):
         p[i] = quick_exp_minus(min(rates[i], _F16))
         total[i], low[i], high[i] = p[i], _F0, _F0
-    passes = int(0.5 * (most + 3.5 * math.sqrt(most)) + 1.0)
     for k in range(passes):
-        first, second = _QUICK_RECIPROCAL[2 * k + 1], _QUICK_RECIPROCAL[2 * k + 2]
+        first, second = _QUICK_RECIPROCAL[4 * k + 1], _QUICK_RECIPROCAL[4 * k + 2]
+        third, fourth = _QUICK_RECIPROCAL[4 * k + 3], _QUICK_RECIPROCAL[4 * k + 4]
         for i in range(n):
             bottom = np.float32(coarse[i]) * _CELL - _FUZZ
             top = bottom + (_CELL + _FUZZ + _FUZZ)
             p_1 = p[i] * (rates[i] * first)
-            p[i] = p_1 * (rates[i] * second)
-            total_1 = total[i] + p_1
-            low[i] += (_F1 if total[i] < bottom else _F0) + (_F1 if total_1 < bottom else _F0)
-            high[i] += (_F1 if total[i] < top else _F0) + (_F1 if total_1 < top else _F0)
-            total[i] = total_1 + p[i]
-    steps = np.float32(2 * passes)
+            p_2 = p_1 * (rates[i] * second)
+            p_3 = p_2 * (rates[i] * third)
+            p[i] = p_3 * (rates[i] * fourth)
+            total_0, total_1 = total[i], total[i] + p_1
+            total_2 = total_1 + p_2
+            total_3 = total_2 + p_3
+            low_1 = (_F1 if total_0 < bottom else _F0) + (_F1 if total_1 < bottom else _F0)
+            low_3 = (_F1 if total_2 < bottom else _F0) + (_F1 if total_3 < bottom else _F0)
+            high_1 = (_F1 if total_0 < top else _F0) + (_F1 if total_1 < top else _F0)
+            high_3 = (_F1 if total_2 < top else _F0) + (_F1 if total_3 < top else _F0)
+            low[i] += low_1 + low_3
+            high[i] += high_1 + high_3
+            total[i] = total_3 + p[i]
+    steps = np.float32(4 * passes)
     for i in range(n):
         out[i] = np.float64(low[i]) if (low[i] == high[i]) & (low[i] < steps) else -1.0
 
 
 @kernel
-def invert(rates, quick_rates, coarse, fine, out):
+def invert(rates, quick_rates, coarse, fine, work, out):
     """Counts of the rates from 16 up, from 32 bits, -1 where these are too few; the others are left.
 
     The loops are apart because each is quickest with registers of its own width.
     """
-    distance = np.empty(rates.size, np.float32)
-    tops = np.empty(rates.size, np.int32)
+    distance, tops = work.state[0, : rates.size], work.tops[: rates.size]
     for i in range(rates.size):
         tops[i] = np.int32((np.int32(coarse[i]) << np.int32(16)) | np.int32(fine[i]))
     for i in range(rates.size):
@@ -250,25 +265,58 @@ def invert(rates, quick_rates, coarse, fine, out):
         out[i] = out[i] if rates[i] < SEARCHED else (k if sure else -1.0)
 
 
+class Work(NamedTuple):
+    """Scratch of `BLOCK` pixels."""
+
+    quick: np.ndarray  # rates in single precision
+    state: np.ndarray  # (4, BLOCK)
+    tops: np.ndarray  # 32 bits of each
+    where: np.ndarray  # those that are searched further
+    rates: np.ndarray  # their rates, bits and counts
+    coarse: np.ndarray
+    out: np.ndarray
+
+
+@kernel
+def workspace():
+    """Work for `poisson_row`."""
+    return Work(
+        np.empty(BLOCK, np.float32),
+        np.empty((4, BLOCK), np.float32),
+        np.empty(BLOCK, np.int32),
+        np.empty(BLOCK, np.int64),
+        np.empty(BLOCK, np.float32),
+        np.empty(BLOCK, np.uint16),
+        np.empty(BLOCK),
+    )
+
+
 @kernel
 def poisson_row(rates, first, keys, sample, out):
-    """Counts of pixels first, first + 1, ... of a sample; `first` is a multiple of 16."""
-    quick_rates = np.empty(rates.size, np.float32)
-    for i in range(rates.size):
-        quick_rates[i] = np.float32(rates[i])
-    bits = quick_rates.view(np.int32)  # floats >= 0 are ordered as their bits, whose extremes vectorise
-    least, most = bits[0], bits[0]
-    for i in range(rates.size):
-        least, most = min(least, bits[i]), max(most, bits[i])
-    words = np.empty((rates.size + 3) // 4, np.uint64)
+    """Counts of pixels first, first + 1, ... of a sample; `first` is a multiple of 16.
+
+    By blocks, for scratch to stay in the nearest cache, and faint ones to be searched no longer than they need.
+    """
+    work = workspace()
+    words, more, made = np.empty((rates.size + 3) // 4, np.uint64), np.empty((rates.size + 3) // 4, np.uint64), False
     fill_words(keys, sample, _COARSE, first // 4, words)
-    coarse = words.view(np.uint16)[: rates.size]
-    if least <= _BITS_16:
-        search(quick_rates, np.float64(np.int32(min(most, _BITS_16)).view(np.float32)), coarse, out)
-    if most >= _BITS_16:
-        more = np.empty(words.size, np.uint64)
-        fill_words(keys, sample, _FINE, first // 4, more)
-        invert(rates, quick_rates, coarse, more.view(np.uint16), out)
+    for start in range(0, rates.size, BLOCK):
+        part, counts = rates[start : start + BLOCK], out[start : start + BLOCK]
+        coarse, quick = words.view(np.uint16)[start : start + part.size], work.quick[: part.size]
+        for i in range(part.size):
+            quick[i] = np.float32(part[i])
+        bits = quick.view(np.int32)  # floats >= 0 are ordered as their bits, whose extremes vectorise
+        least, most = bits[0], bits[0]
+        for i in range(part.size):
+            least, most = min(least, bits[i]), max(most, bits[i])
+        if least <= _BITS_16:
+            top = np.int32(min(most, _BITS_16)).view(np.float32)
+            search(quick, np.int32(least).view(np.float32), np.float64(top), coarse, work, counts)
+        if most >= _BITS_16:
+            if not made:
+                made = True
+                fill_words(keys, sample, _FINE, first // 4, more)
+            invert(part, quick, coarse, more.view(np.uint16)[start : start + part.size], work, counts)
     decide(rates, first, keys, sample, out)
 
 

@@ -28,23 +28,13 @@ def fill_variance(first_sample, last_sample, background, per_electron, band, ima
             out[i] = max(part[i], _F0) * per_electron + background
 
 
+# fmt: off
 @kernel
 def add_photons(
-    first_job,
-    last_job,
-    keys,
-    samples,
-    band,
-    electrons,
-    sky,
-    background,
-    height,
-    white_keys,
-    white,
-    expected,
-    image,
-    variance,
+    first_job, last_job, keys, samples, band, electrons, sky, background, height,
+    white_keys, white, expected, image, variance,
 ):
+    # fmt: on
     """Poisson counts of expected + sky in `electrons` per unit, less the sky, and variance; (samples, bands, y, x).
 
     A job is `height` rows of a sample, pixels in whole sixteens but for the last. The negative part of an image

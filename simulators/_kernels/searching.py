@@ -24,7 +24,7 @@ class Work(NamedTuple):
     """Scratch of `BLOCK` pixels."""
 
     quick: np.ndarray  # rates in single precision
-    state: np.ndarray  # (4, BLOCK)
+    state: np.ndarray  # (4, more than BLOCK)
     tops: np.ndarray  # 32 bits of each
     where: np.ndarray  # those that are searched further
     rates: np.ndarray  # their rates, bits and counts
@@ -37,7 +37,7 @@ def workspace():
     """Work for `poisson_row`."""
     return Work(
         np.empty(BLOCK, np.float32),
-        np.empty((4, BLOCK), np.float32),
+        np.empty((4, BLOCK + 80), np.float32),  # rows a whole page apart would wait for each other
         np.empty(BLOCK, np.int32),
         np.empty(BLOCK, np.int64),
         np.empty(BLOCK, np.float32),

@@ -29,6 +29,11 @@ def test_label_table_is_the_codes():
     assert label_table() in text, f"CONVENTIONS.md must hold this table:\n{label_table()}"
 
 
+@pytest.mark.parametrize("page", [str(page.relative_to(ROOT)) for page in PAGES])
+def test_merges_are_resolved(page):
+    assert not re.search(r"^(<<<<<<<|>>>>>>>)", (ROOT / page).read_text(encoding="utf-8"), re.M)
+
+
 def anchors(page):
     """What may follow # in a link to `page`."""
     heads = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.M)

@@ -39,7 +39,7 @@ docs: $(VENV)/.dev
 	$(PYTEST) README.md docs
 
 galleries: $(VENV)/.dev
-	set -e; for script in lenses psfs surveys; do $(BIN)/python docs/galleries/$$script.py; done
+	set -e; for script in lenses psfs surveys kids; do $(BIN)/python docs/galleries/$$script.py; done
 
 bench: $(VENV)/.dev
 	set -e; for script in $(filter-out benchmarks/_%,$(wildcard benchmarks/*.py)); do echo "== $$script"; PATH="$(CURDIR)/$(BIN):$$PATH" python $$script; done

@@ -1,0 +1,103 @@
+"""Pictures of docs/field.md and docs/injection.md: simulations beside and on a KiDS frame.
+
+python docs/galleries/kids.py [FOLDER]  # FOLDER holds frame_x0000-2079/{g,r,i}.fits and detections_r.fits
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+from _plate import save
+from astropy.io import fits
+
+from simulators import Field, StrongLens, calibrate, inject
+
+ROOT = Path(__file__).resolve().parents[2]
+FRAMES = ROOT.parent / "shared" / "data" / "kids_viking"
+WINDOW, STAMP = 413, 48  # pixels: 2.3 arcmin and 16 arcsec
+REDDER, BRIGHT, FAINT = 1.15, 18.3, 20.0  # galaxies to put lenses around: g - r, and r magnitudes
+
+
+def average_window(frame: np.ndarray, sigma: float) -> np.ndarray:
+    """The window whose shares of pixels above 3 and 10 sigma are nearest to the frame's."""
+    best = None
+    for row in range(0, frame.shape[0] - WINDOW, 100):
+        for column in range(0, frame.shape[1] - WINDOW, 100):
+            part = frame[row : row + WINDOW, column : column + WINDOW]
+            apart = sum(abs((part > k * sigma).mean() - (frame > k * sigma).mean()) for k in (3, 10))
+            if best is None or apart < best[0]:
+                best = (apart, part)
+    return best[1]
+
+
+def field(survey, frame: np.ndarray) -> None:
+    sigma = survey.bands[1].background_sigma
+    simulated = Field(survey=survey.select("r"), size=WINDOW).simulate(seed=5)["image"].values[0]
+    real = average_window(frame - np.median(frame), sigma)
+    figure, axes = plt.subplots(1, 2, figsize=(12, 6.3), layout="constrained")
+    for axis, image, title in zip(axes, (simulated, real), ("simulated", "KiDS"), strict=True):
+        axis.imshow(np.arcsinh(image / sigma / 2), vmin=-1, vmax=4, cmap="gray_r", origin="lower")
+        axis.set(title=title, xticks=[], yticks=[])
+    save(figure, "field", 60)
+
+
+def red_galaxies(folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Places x, y of five red galaxies of the frame."""
+    found = fits.getdata(folder / "detections_r.fits")
+    color, magnitude = found["mag_ap3_g"] - found["mag_ap3_r"], found["mag_r_kron"]
+    inside = (found["x"] > 60) & (found["x"] < 2000) & (found["y"] > 60) & (found["y"] < 2500)
+    wanted = (found["resolved"] > 0) & (magnitude > BRIGHT) & (magnitude < FAINT) & (color > REDDER)
+    rows = np.flatnonzero(wanted & inside & (found["b"] / found["a"] > 0.6))[[2, 3, 5, 6, 8]]
+    return found["x"][rows], found["y"][rows]
+
+
+def bright_arcs(simulator: StrongLens):
+    """Labels of the five brightest sources behind wide lenses out of 400 systems, without the lenses' own light."""
+    truth = simulator.draw(400, seed=3)
+    wide = np.flatnonzero((truth["theta_E"].values > 1.5) & (truth["theta_E"].values < 2.6))
+    flux = truth["source_flux"].values.reshape(400, -1).sum(axis=1)[wide]
+    truth = truth.isel(sample=wide[np.argsort(-flux)[:5]])
+    truth["light_flux"] = 0 * truth["light_flux"]
+    return truth
+
+
+def colors(images: np.ndarray, sigmas: np.ndarray) -> np.ndarray:
+    """Images (g, r, i) as red, green and blue, on an asinh stretch of their mean (Lupton et al. 2004)."""
+    planes = images[::-1] / sigmas[::-1, None, None] * np.array([1.0, 0.8, 1.0])[:, None, None]
+    mean = np.maximum(planes.mean(axis=0), 1e-3)
+    return np.clip(np.moveaxis(planes * np.arcsinh(mean / 4) / mean / 3.2, 0, -1) + 0.06, 0, 1)
+
+
+def injection(survey, frames: np.ndarray, folder: Path) -> None:
+    x, y = red_galaxies(folder)
+    simulator = StrongLens(survey=survey, size=STAMP)
+    painted = inject(frames, simulator, bright_arcs(simulator), x, y, seed=1)
+    sigmas = np.array([band.background_sigma for band in survey.bands])
+    figure, axes = plt.subplots(3, 5, figsize=(12, 7.4), layout="constrained")
+    for column, (at_x, at_y) in enumerate(zip(x, y, strict=True)):
+        left, low = round(at_x) - STAMP // 2, round(at_y) - STAMP // 2
+        for axis, images in zip(axes[:, column], (frames, painted.images, painted.light), strict=True):
+            stamp = np.asarray(images)[:, low : low + STAMP, left : left + STAMP]
+            axis.imshow(colors(stamp, sigmas), origin="lower")
+            axis.set(xticks=[], yticks=[])
+    for axis, name in zip(axes[:, 0], ("KiDS", "with a lens", "what was painted"), strict=True):
+        axis.set_ylabel(name)
+    save(figure, "injection", 75)
+
+
+def main(folder: Path) -> None:
+    if not folder.is_dir():
+        print(f"no KiDS frames in {folder}: their pictures are left out")
+        return
+    paths = [folder / "frame_x0000-2079" / f"{band}.fits" for band in "gri"]
+    frames = np.stack([fits.getdata(path) * 10 ** (0.4 * 31.4) for path in paths]).astype(np.float32)
+    survey = calibrate(frames, 0.339, bands="gri", unit="nJy", zero_point=31.4)
+    field(survey, frames[1])
+    injection(survey, frames, folder)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else FRAMES)

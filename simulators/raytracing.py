@@ -48,7 +48,7 @@ class RayAccuracy:
 
 
 ACCURACY = {
-    "fast": RayAccuracy(cells=3.0, tolerance=1e-2, level=3, series=1e-5, rank=1e-3, even=2),
+    "fast": RayAccuracy(cells=3.0, tolerance=1.2e-2, level=3, series=1e-5, rank=1e-3, even=2),
     "default": RayAccuracy(cells=4.0, tolerance=3e-3, level=3, series=1e-6, rank=1e-3, even=4),
     "high": RayAccuracy(cells=8.0, tolerance=1e-3, level=3, series=1e-7, rank=1e-5, even=6),
 }

@@ -163,7 +163,8 @@ def measure(folder: Path, name: str) -> list[dict]:
     for job, values in measured.items():
         row = {"set": name, "code": job, "images_per_s": float(np.median(values))}
         for peer in (LENSTRONOMY, CAUSTICS):
-            row[f"times_{peer.split(',')[0]}"] = float(np.median(np.divide(values, measured.get(peer, np.nan))))
+            times = float(np.median(np.divide(values, measured[peer]))) if peer in measured else None
+            row[f"times_{peer.split(',')[0]}"] = times
         median, worst = errors(images[job][:count], reference)
         rows.append(row | {"error_median": median, "error_worst": worst, "two_threads": threads.get(job)})
     return rows
@@ -180,7 +181,10 @@ def main(folder: Path) -> None:
     for name in SETS:
         for row in measure(folder, name):
             rows.append(row)
-            speed = f"{row['images_per_s']:.0f} | {row['times_lenstronomy']:.1f} | {row['times_caustics']:.1f}"
+            times = (
+                "–" if value is None else f"{value:.1f}" for value in (row["times_lenstronomy"], row["times_caustics"])
+            )
+            speed = f"{row['images_per_s']:.0f} | {' | '.join(times)}"
             threads = f"{row['two_threads']:.2f}" if row["two_threads"] else "–"
             error = f"{row['error_median']:.1e} | {row['error_worst']:.1e}"
             print(f"| {name} | {row['code']} | {speed} | {error} | {threads} |", flush=True)

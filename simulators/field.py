@@ -18,6 +18,7 @@ from simulators._field_data import FIELD_LABELS, catalogue, checked_catalogue, f
 from simulators._field_stamps import cut_stamps
 from simulators._painting import Marks, Objects, paint
 from simulators._psf_choice import psfs_of
+from simulators._survey_choice import survey_of
 from simulators.drawing import ACCURACY
 from simulators.light import Sersic
 from simulators.noise import add_noise
@@ -95,10 +96,7 @@ class Field:
     centre: tuple[float, float] = (0.0, 0.0)
 
     def __post_init__(self) -> None:
-        survey = catalogs.get_survey(self.survey) if isinstance(self.survey, str) else self.survey
-        survey = survey if self.bands is None else survey.select(self.bands)
-        if self.pixel_scale is not None:
-            survey = dataclasses.replace(survey, pixel_scale=self.pixel_scale)
+        survey = survey_of(self.survey, self.bands, self.pixel_scale)
         one_of("accuracy", self.accuracy, ACCURACY)
         within("stars", self.stars, 0.0, 1e3, "per galaxy")
         within("clustering", self.clustering, 0.0, 0.99)

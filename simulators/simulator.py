@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 import catalogs
 from catalogs.checks import one_of, within
 from simulators._psf_choice import draw_psfs, each_psf, psfs_of
+from simulators._survey_choice import survey_of
 from simulators._tangents import tangents
 from simulators._truth import checked_labels, drawn_labels, label_shapes
 from simulators.grid import PixelGrid
@@ -105,10 +106,7 @@ class Simulator(ABC):
     def __post_init__(self) -> None:
         from simulators.drawing import ACCURACY
 
-        survey = catalogs.get_survey(self.survey) if isinstance(self.survey, str) else self.survey
-        survey = survey if self.bands is None else survey.select(self.bands)
-        if self.pixel_scale is not None:
-            survey = dataclasses.replace(survey, pixel_scale=self.pixel_scale)
+        survey = survey_of(self.survey, self.bands, self.pixel_scale)
         one_of("accuracy", self.accuracy, ACCURACY)
         within("neighbours", self.neighbours, 0.0, 1e3, "per square arcsec")
         populations = {name: resolve(getattr(self, name)) for name in ("population", "neighbour_population")}

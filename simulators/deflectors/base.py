@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from catalogs.checks import within
+from simulators._columns import rows_at, set_columns
 from simulators._kernels._jit import run
 from simulators.labels import LABELS, Label
 
@@ -42,31 +42,14 @@ class Deflector(ABC):
     irrotational: ClassVar[bool] = True  # the deflection is the gradient of the potential
 
     def __post_init__(self) -> None:
-        owner = type(self).__name__
-        checked = {
-            name: within(f"{owner} {name}", getattr(self, name), label.low, label.high, label.unit)
-            for name, label in self.ranges.items()
-        }
-        shapes = {name: array.shape for name, array in checked.items()}
-        try:
-            shape = np.broadcast_shapes((1,) * self.dimensions, *shapes.values())
-        except ValueError:
-            raise ValueError(f"{owner} parameters have shapes that do not go together: {shapes}") from None
-        if len(shape) != self.dimensions:
-            allowed = {1: "one dimension is", 2: "two dimensions are"}[self.dimensions]
-            raise ValueError(f"{owner} parameters broadcast to shape {shape}; {allowed} allowed")
-        for (first, second), largest in self.moduli.items():
-            modulus = np.hypot(*np.broadcast_arrays(checked[first], checked[second]))
-            within(f"{owner} |{first[:-1]}|", modulus, 0.0, largest)
-        for name, array in checked.items():
-            object.__setattr__(self, name, np.ascontiguousarray(np.broadcast_to(array, shape)))
+        set_columns(self, self.ranges, self.moduli, self.dimensions)
 
     def __len__(self) -> int:
         return len(getattr(self, next(iter(self.ranges))))
 
     def take(self, index: ArrayLike) -> Self:
         """The lenses at `index` (a whole number, or an array of them or of booleans)."""
-        rows = np.arange(len(self))[index].reshape(-1)  # type: ignore[index]  # numpy takes whatever it can index with
+        rows = rows_at(len(self), index)
         fields = {name: getattr(self, name)[rows] for name in self.ranges}
         return dataclasses.replace(self, **fields)  # type: ignore[type-var]  # every subclass is a dataclass
 

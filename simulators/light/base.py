@@ -10,12 +10,13 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from catalogs.checks import within
+from simulators._columns import rows_at, set_columns
 from simulators.labels import Label
 
 __all__ = ["Array", "Component", "Light"]
 
 Array = NDArray[np.float64]
+MOST_ELLIPTICAL = 0.95  # |e|
 Component = tuple["Light", Array]
 
 
@@ -39,20 +40,8 @@ class Light(ABC):
     y: ArrayLike
 
     def __post_init__(self) -> None:
-        owner = type(self).__name__
-        values = [
-            within(f"{owner} {name}", getattr(self, name), label.low, label.high, label.unit)
-            for name, label in self.ranges.items()
-        ]
-        columns = np.broadcast_arrays(*(np.atleast_1d(value) for value in values))
-        if columns[0].ndim != 1:
-            raise ValueError(f"{owner} parameters broadcast to shape {columns[0].shape}; one dimension is allowed")
-        fields = dict(zip(self.ranges, columns, strict=True))
-        for name in fields:
-            if name.endswith("e1"):
-                within(f"{owner} |{name[:-1]}|", np.hypot(fields[name], fields[name[:-1] + "2"]), 0.0, 0.95)
-        for name, column in fields.items():
-            object.__setattr__(self, name, np.ascontiguousarray(column))
+        moduli = {(name, f"{name[:-1]}2"): MOST_ELLIPTICAL for name in self.ranges if name.endswith("e1")}
+        set_columns(self, self.ranges, moduli)
 
     def __len__(self) -> int:
         return len(self._column("flux"))
@@ -66,7 +55,7 @@ class Light(ABC):
 
     def take(self, index: ArrayLike) -> Self:
         """The objects at `index` (a whole number, or an array of them or of booleans)."""
-        rows = np.arange(len(self))[index].reshape(-1)  # type: ignore[index]  # numpy takes whatever it can index with
+        rows = rows_at(len(self), index)
         return self._with(**{name: self._column(name)[rows] for name in self.ranges})
 
     @abstractmethod

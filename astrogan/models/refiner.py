@@ -17,9 +17,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from astrogan.models.files import load_model, save_model
 from astrogan.models.scaling import Stamps, as_stamps, compress
 from astrogan.networks import MultiScaleCritic, ResidualTrunk
+from astrogan.networks.files import load_model, save_model
 from astrogan.networks.label_safe import project_within
 from astrogan.training import cpu_threads, mixed_precision, pick_device
 from catalogs.checks import one_of, within

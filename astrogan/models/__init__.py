@@ -2,8 +2,24 @@
 
 from __future__ import annotations
 
+from astrogan.models.frames import refine_frame
+from astrogan.models.real import RealStamps, check_alike, check_real, real_stamps, stamp_digests
 from astrogan.models.refiner import Refiner, RefinerConfig, shipped_weights
 from astrogan.models.scaling import Stamps, as_stamps
 from astrogan.models.training import RefinerTraining, train_refiner
 
-__all__ = ["Refiner", "RefinerConfig", "RefinerTraining", "Stamps", "as_stamps", "shipped_weights", "train_refiner"]
+__all__ = [
+    "RealStamps",
+    "Refiner",
+    "RefinerConfig",
+    "RefinerTraining",
+    "Stamps",
+    "as_stamps",
+    "check_alike",
+    "check_real",
+    "real_stamps",
+    "refine_frame",
+    "shipped_weights",
+    "stamp_digests",
+    "train_refiner",
+]

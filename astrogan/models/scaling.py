@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from astrogan.networks.label_safe import constraint_basis, moment_templates
@@ -16,7 +18,9 @@ from simulators import adaptive_moments, streams
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["Stamps", "as_stamps", "background", "compress"]
+__all__ = ["Stamps", "as_stamps", "background", "compress", "psf_sizes"]
+
+FWHM = 2.0 * math.sqrt(2.0 * math.log(2.0))  # of a Gaussian, in sigmas
 
 
 def compress(x: Tensor) -> Tensor:
@@ -25,9 +29,33 @@ def compress(x: Tensor) -> Tensor:
 
 
 def background(samples: xr.Dataset) -> Tensor:
-    """Background rms of each band (C,) [image unit], from the survey that the samples carry."""
+    """Background rms of each band (C,) [image unit], from the survey that the samples carry.
+
+    Raises
+    ------
+    ValueError
+        Where the survey has none, so that pixels cannot be scaled by it.
+    """
     survey = Survey.from_json(samples.attrs["survey"])
-    return torch.tensor([band.background_sigma for band in survey.bands], dtype=torch.float32)
+    unit = torch.tensor([band.background_sigma for band in survey.bands], dtype=torch.float32)
+    if not (unit > 0).all():
+        raise ValueError("the survey of these samples has no background noise: pixels cannot be scaled by it")
+    return unit
+
+
+def psf_sizes(samples: xr.Dataset) -> Tensor:
+    """FWHM [pixel] of the PSF of each sample and band, (N, C).
+
+    Of the plane `psf`, where there is one: that of the Gaussian with its adaptive moments. Otherwise the survey's.
+    """
+    survey = Survey.from_json(samples.attrs["survey"])
+    count = samples.sizes["sample"]
+    given = np.array([band.psf_fwhm / survey.pixel_scale for band in survey.bands])
+    sizes = np.tile(given, (count, 1))
+    if "psf" in samples.variables and "psf_x" in samples["psf"].dims:
+        measured = FWHM * adaptive_moments(samples["psf"].values, start_sigma=2.0).sigma
+        sizes = np.where(np.isfinite(measured), measured, sizes)
+    return torch.from_numpy(sizes.astype(np.float32))
 
 
 @dataclass(frozen=True)
@@ -37,7 +65,11 @@ class Stamps:
     Attributes
     ----------
     image, sigma : (N, C, H, W)
-        Pixels and their noise.
+        Pixels and their noise; 0 and 1 where they are not `good`.
+    good : (N, C, H, W) bool
+        Pixels that may change: finite, not flagged in `mask`, of a finite variance above zero.
+    psf : (N, C)
+        FWHM of the PSF [pixel].
     moments : (N, C, 5)
         Adaptive moments x, y, mxx, mxy, myy [pixel]; NaN where they do not converge.
     tangents : (N, K, C, H, W)
@@ -53,6 +85,8 @@ class Stamps:
 
     image: Tensor
     sigma: Tensor
+    good: Tensor
+    psf: Tensor
     moments: Tensor
     tangents: Tensor
     ids: Tensor
@@ -65,10 +99,16 @@ class Stamps:
         parts = {field.name: getattr(self, field.name) for field in fields(self)}
         return Stamps(**{name: part if name == "unit" else part[at] for name, part in parts.items()})
 
+    @property
+    def rows(self) -> int:
+        """Constraints on each stamp: six templates per band and the tangents."""
+        return 6 * self.image.shape[1] + self.tangents.shape[1]
+
     def basis(self) -> Tensor:
         """Orthonormal basis of all changes that would move a label: tangents, and moment templates in each band."""
         templates = moment_templates(self.moments, (self.sigma.shape[-2], self.sigma.shape[-1]))
-        return constraint_basis(self.tangents if self.tangents.shape[1] else None, templates, self.sigma)
+        tangents = self.tangents if self.tangents.shape[1] else None
+        return constraint_basis(tangents, templates, self.sigma, self.good)
 
     def noise(self, channels: int, seed: int) -> Tensor:
         """White noise (N, channels, H, W), a function of (seed, sample id)."""
@@ -82,25 +122,36 @@ def as_stamps(samples: xr.Dataset, tangents: xr.DataArray | None = None) -> Stam
     Raises
     ------
     ValueError
-        Where `image` or `variance` is missing, the survey has no noise, or the tangents belong to other samples.
+        Where `image` or `variance` is missing, the survey has no noise, no pixel may change, or the tangents belong to
+        other samples.
     """
     for name in ("image", "variance"):
         if name not in samples:
             raise ValueError(f"samples have no variable {name!r}; a refiner needs image and variance")
     unit = background(samples)
-    if not (unit > 0).all():
-        raise ValueError("the survey of these samples has no background noise: pixels cannot be scaled by it")
-    per_band = unit[:, None, None]
-    image = torch.from_numpy(samples["image"].values) / per_band
-    sigma = torch.from_numpy(np.sqrt(samples["variance"].values)) / per_band
-    moments = torch.from_numpy(adaptive_moments(image.numpy()).weight)
+    per_band = unit.numpy()[:, None, None]
+    raw, variance = samples["image"].values, samples["variance"].values
+    good = _good(raw, variance, samples["mask"].values if "mask" in samples.variables else None)
+    if not good.any():
+        raise ValueError("no pixel of these samples is unmasked, finite and of a finite variance above zero")
+    image = torch.from_numpy(np.where(good, raw, 0.0).astype(np.float32) / per_band)
+    sigma = torch.from_numpy(np.sqrt(np.where(good, variance, per_band**2)).astype(np.float32) / per_band)
+    moments = torch.from_numpy(adaptive_moments((np.nan_to_num(raw) / per_band).astype(np.float32)).weight)
     ids = samples["sample_id"].values
     planes = torch.zeros(len(image), 0, *image.shape[1:])
     if tangents is not None:
         if not np.array_equal(tangents["sample_id"].values, ids):
             raise ValueError("the tangents belong to other samples: their sample_id differs")
-        planes = torch.from_numpy(tangents.values) / per_band
-    return Stamps(image, sigma, moments, planes, torch.from_numpy(ids), *_limits(image, samples, unit), unit)
+        planes = torch.from_numpy(tangents.values / per_band)
+    about = (torch.from_numpy(good), psf_sizes(samples), moments, planes, torch.from_numpy(ids))
+    return Stamps(image, sigma, *about, *_limits(image, samples, unit), unit)
+
+
+def _good(image: NDArray[Any], variance: NDArray[Any], mask: NDArray[Any] | None) -> NDArray[np.bool_]:
+    good = np.isfinite(image) & np.isfinite(variance) & (variance > 0)
+    if mask is not None:
+        good &= (mask if mask.ndim == 4 else mask[:, None]) == 0
+    return np.asarray(good)
 
 
 def _limits(image: Tensor, samples: xr.Dataset, unit: Tensor) -> tuple[Tensor, Tensor]:

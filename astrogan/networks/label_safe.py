@@ -8,12 +8,14 @@ all. Needs a device with float64.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
 from simulators.moments import WEIGHT_FLOOR
 
-__all__ = ["constraint_basis", "moment_templates", "project", "project_within"]
+__all__ = ["alternate", "constraint_basis", "moment_templates", "project", "project_within"]
 
 RANK_TOLERANCE = 1e-12  # squared length, relative to its row's, below which a direction counts as dependent
 
@@ -57,7 +59,9 @@ def moment_templates(moments: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 @torch.no_grad()
-def constraint_basis(tangents: Tensor | None, templates: Tensor | None, sigma: Tensor) -> Tensor:
+def constraint_basis(
+    tangents: Tensor | None, templates: Tensor | None, sigma: Tensor, good: Tensor | None = None
+) -> Tensor:
     """Orthonormal rows spanning, in whitened pixels r / sigma, all that a residual must not contain.
 
     Parameters
@@ -69,6 +73,9 @@ def constraint_basis(tangents: Tensor | None, templates: Tensor | None, sigma: T
         plain sums of r t vanish.
     sigma : Tensor
         Noise rms of each pixel, shape (B, C, ny, nx) [image unit].
+    good : Tensor, optional
+        Pixels that may change, bool, shape (B, C, ny, nx). A residual that is zero at the others stays so, and sums
+        over all pixels, the others' whatever they hold, do not move.
 
     Returns
     -------
@@ -85,19 +92,20 @@ def constraint_basis(tangents: Tensor | None, templates: Tensor | None, sigma: T
     _check_constraints(tangents, templates, sigma)
     samples, bands = sigma.shape[:2]
     noise = sigma.double().flatten(2)
+    usable = torch.ones_like(noise) if good is None else good.to(noise).flatten(2)
     count = 0 if templates is None else 6 * bands
     labels = 0 if tangents is None else tangents.shape[1]
     basis = noise.new_empty(samples, count + labels, *noise.shape[1:])
     basis[:, :count] = 0.0
     if templates is not None:
-        rows = (templates.flatten(3) * noise[:, :, None]).flatten(0, 1)
+        rows = (templates.flatten(3) * (noise * usable)[:, :, None]).flatten(0, 1)
         rows = _orthonormal(rows, torch.linalg.vector_norm(rows, dim=-1), "templates")
         rows = rows.view(samples, bands, 6, -1)
         for band in range(bands):
             basis[:, 6 * band : 6 * band + 6, band] = rows[:, band]
     basis = basis.flatten(2)
     if tangents is not None:
-        free = (tangents.flatten(3) / noise[:, None]).flatten(2)
+        free = (tangents.flatten(3) * (usable / noise)[:, None]).flatten(2)
         length = torch.linalg.vector_norm(free, dim=-1)
         own = basis[:, :count]
         free = torch.baddbmm(free, free @ own.mT, own, alpha=-1.0)
@@ -158,12 +166,19 @@ def project_within(
     low, high : Tensor
         Shape (B, C); infinite where there is no limit. Without any limit this is `project`.
     """
-    kept = project(residual, basis, sigma)
-    if not bool(low.isfinite().any() or high.isfinite().any()):
+    limits = low[..., None, None] - image, high[..., None, None] - image
+    return alternate(residual, lambda one: project(one, basis, sigma), *limits, rounds)
+
+
+def alternate(
+    residual: Tensor, keep: Callable[[Tensor], Tensor], below: Tensor, above: Tensor, rounds: int = 3
+) -> Tensor:
+    """`keep`, a projection, and the interval [below, above] in turn, `keep` last; without any limit this is `keep`."""
+    kept = keep(residual)
+    if not bool(below.isfinite().any() or above.isfinite().any()):
         return kept
-    below, above = low[..., None, None] - image, high[..., None, None] - image
     for _ in range(rounds):
-        kept = project(torch.minimum(torch.maximum(kept, below), above), basis, sigma)
+        kept = keep(torch.minimum(torch.maximum(kept, below), above))
     return kept
 
 

@@ -15,13 +15,15 @@ from astrogan.training.batches import Batch, Sampler
 from astrogan.training.budget import Budget
 from astrogan.training.checkpoint import random_state, read_checkpoint, restore_random_state, write_checkpoint
 from astrogan.training.device import cpu_threads, pick_device
+from astrogan.training.distributed import agree, everywhere, rank, share
 from astrogan.training.ema import Ema
 from astrogan.training.log import TrainingLog
 from astrogan.training.recipe import Recipe
 from catalogs.checks import within
 
-__all__ = ["OnProgress", "Trainer"]
+__all__ = ["OnProgress", "Trainer", "Watch"]
 
+Watch = Callable[[int, float, dict[str, float]], object]
 OnProgress = Callable[[float, dict[str, float]], object]
 """Called after every step with the part of the budget spent and the step's scalars."""
 
@@ -37,6 +39,9 @@ class Trainer:
         Where ``log.jsonl`` and ``checkpoint.pt`` go; None: nowhere.
     ema_half_life
         Of the averages of `recipe.averaged`, in images.
+    watch
+        Called after every step with its number, the part of the budget spent and the step's scalars; it may warn, and
+        raise to end training (`health.Monitor`).
     log_every
         Steps per line of the log.
     checkpoint_every
@@ -60,6 +65,7 @@ class Trainer:
         folder: str | Path | None = None,
         *,
         ema_half_life: float = 10_000.0,
+        watch: Watch | None = None,
         log_every: int = 50,
         checkpoint_every: float = 300.0,
         device: str = "auto",
@@ -71,9 +77,9 @@ class Trainer:
         self.device = pick_device(device)
         recipe.networks.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in torch's stubs
         self.ema = Ema(recipe.networks, recipe.averaged, half_life=ema_half_life)
-        self.log_every, self.checkpoint_every = log_every, checkpoint_every
+        self.log_every, self.checkpoint_every, self.watch = log_every, checkpoint_every, watch
         self.steps, self.images, self.seconds = 0, 0, 0.0
-        self._log = TrainingLog(None if self.folder is None else self.folder / "log.jsonl")
+        self._log = TrainingLog(None if self.folder is None or rank() > 0 else self.folder / "log.jsonl")
         self._scalars: dict[str, float] = {}
         self._saved_at, self._stopping, self._torn = 0.0, False, False
 
@@ -95,7 +101,7 @@ class Trainer:
         self._open()
         try:
             with cpu_threads():
-                while not self._stopping and (fraction := self._fraction()) < 1.0:
+                while not everywhere(self._stopping) and (fraction := self._fraction()) < 1.0:
                     self._advance(fraction)
                     if on_progress is not None:
                         on_progress(min(self._fraction(), 1.0), dict(self._scalars))
@@ -110,7 +116,7 @@ class Trainer:
         self._stopping = True
 
     def save(self, path: str | Path | None = None) -> None:
-        """Write a checkpoint, by default ``checkpoint.pt`` in the folder.
+        """Write a checkpoint, by default ``checkpoint.pt`` in the folder; of several ranks the first does.
 
         Raises
         ------
@@ -119,7 +125,8 @@ class Trainer:
         """
         if self._torn:
             raise RuntimeError("the last step did not finish; the weights in memory are not worth saving")
-        write_checkpoint(self._path(path), self._state())
+        if rank() == 0:
+            write_checkpoint(self._path(path), self._state())
         self._saved_at = self.seconds
 
     def resume(self, path: str | Path | None = None) -> None:
@@ -148,7 +155,7 @@ class Trainer:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
         if self.steps == 0:
-            if self._path(None).exists():
+            if rank() == 0 and self._path(None).exists():
                 raise FileExistsError(f"{self.folder} holds another run: resume it or choose a new folder")
             self._log.rewind(0)
 
@@ -158,22 +165,24 @@ class Trainer:
     def _advance(self, fraction: float) -> None:
         start = perf_counter()
         self._torn = True
-        scalars = self.recipe.step(self._batch(), fraction)
+        scalars = agree(self.recipe.step(self._batch(), fraction))
         _check_finite(scalars, self.steps + 1)
         self.ema.update(self.recipe.networks, added=self.batches.batch_size, seen=self.images)
-        self.seconds += perf_counter() - start
+        self.seconds = everywhere(self.seconds + perf_counter() - start)
         self.steps += 1
         self.images += self.batches.batch_size
         self._scalars, self._torn = scalars, False
         self._log.add(scalars)
         if self.steps % self.log_every == 0 or self._fraction() >= 1.0:
             self._log.write(self.steps, self.images, self.seconds)
+        if self.watch is not None:
+            self.watch(self.steps, self._fraction(), scalars)
         if self.folder is not None and self.seconds - self._saved_at >= self.checkpoint_every:
             self.save()
 
     def _batch(self) -> Batch:
         batch = self.batches.next()
-        return {name: {key: _moved(x, self.device) for key, x in group.items()} for name, group in batch.items()}
+        return {name: {key: _moved(share(x), self.device) for key, x in group.items()} for name, group in batch.items()}
 
     def _path(self, path: str | Path | None) -> Path:
         if path is not None:

@@ -1,6 +1,7 @@
 """Adversarial losses. Logits are high for real; a critic gives one logit map, or a tuple of maps (one per scale).
 
-Every map counts equally, whatever its number of patches.
+Every map counts equally, whatever its number of patches. Both losses log `margin`, by how much the critic puts real
+images above fake ones, and `sign`, the mean sign of its verdict on real images (on pairs, where it is relativistic).
 """
 
 from __future__ import annotations
@@ -17,7 +18,16 @@ from torch.nn.functional import softplus
 from astrogan.training.device import mixed_precision
 from catalogs.checks import within
 
-__all__ = ["R3GAN", "AdversarialLoss", "Logits", "SimGAN", "frozen", "gradient_penalty", "self_regularisation"]
+__all__ = [
+    "FEATURES",
+    "R3GAN",
+    "AdversarialLoss",
+    "Logits",
+    "SimGAN",
+    "frozen",
+    "gradient_penalty",
+    "self_regularisation",
+]
 
 Logits = Tensor | tuple[Tensor, ...]
 
@@ -41,7 +51,8 @@ class R3GAN(AdversarialLoss):
     Attributes
     ----------
     gamma
-        Penalty weight, in units of the variance of a pixel.
+        Penalty weight. The penalties have the unit of 1 / pixel², so a weight that suits all data is proportional to
+        the variance of the critic's input.
     every
         Take the penalties at every so many steps, `every` times as strong (lazy: Karras et al. 2020, section 3.1).
     mixed
@@ -60,12 +71,12 @@ class R3GAN(AdversarialLoss):
         """softplus(D(fake) - D(real)), with penalties in float32 at steps divisible by `every`."""
         if self.gamma == 0.0 or step % self.every:
             real_logits, fake_logits = _logits(critic, real, fake.detach(), self.mixed)
-            return _mean(softplus, _minus(fake_logits, real_logits)), {}
+            return _mean(softplus, _minus(fake_logits, real_logits)), _verdict(real_logits, fake_logits, paired=True)
         logits, squares = gradient_penalty(critic, torch.cat([real, fake.detach()]))
         real_logits, fake_logits = _split(logits, len(real))
         r1, r2 = squares[: len(real)].mean(), squares[len(real) :].mean()
         loss = _mean(softplus, _minus(fake_logits, real_logits)) + 0.5 * self.gamma * self.every * (r1 + r2)
-        return loss, {"r1": r1.item(), "r2": r2.item()}
+        return loss, {"r1": r1.item(), "r2": r2.item(), **_verdict(real_logits, fake_logits, paired=True)}
 
     def generator(self, critic: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
         """softplus(D(real) - D(fake))."""
@@ -86,7 +97,8 @@ class SimGAN(AdversarialLoss):
     def critic(self, critic: nn.Module, real: Tensor, fake: Tensor, step: int) -> tuple[Tensor, dict[str, float]]:
         """-log P(real | real) - log P(fake | fake), eq. 2."""
         real_logits, fake_logits = _logits(critic, real, fake.detach(), self.mixed)
-        return _mean(lambda x: softplus(-x), real_logits) + _mean(softplus, fake_logits), {}
+        loss = _mean(lambda x: softplus(-x), real_logits) + _mean(softplus, fake_logits)
+        return loss, _verdict(real_logits, fake_logits, paired=False)
 
     def generator(self, critic: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
         """-log P(real | fake), first term of eq. 4."""
@@ -108,6 +120,20 @@ def gradient_penalty(critic: nn.Module, images: Tensor) -> tuple[Logits, Tensor]
         score = torch.stack([m.sum() * (len(m) / m.numel()) ** 0.5 for m in maps]).sum()
         (slope,) = torch.autograd.grad(score, images, create_graph=True)
     return logits, slope.square().sum((1, 2, 3)) / len(maps)
+
+
+def _blurred(x: Tensor) -> Tensor:
+    """Binomially blurred over 5 pixels, unpadded: noise may change, light may not."""
+    tap = torch.tensor([1.0, 4.0, 6.0, 4.0, 1.0], dtype=x.dtype, device=x.device) / 16.0
+    return nn.functional.conv2d(x, (tap[:, None] * tap).expand(x.shape[1], 1, 5, 5), groups=x.shape[1])
+
+
+FEATURES: dict[str, Callable[[Tensor], Tensor] | None] = {
+    "identity": None,
+    "blurred": _blurred,
+    "bands": lambda x: x.mean(1, keepdim=True),
+}
+"""ψ of `self_regularisation` by name: pixels, pixels without their noise, the mean of all bands."""
 
 
 def self_regularisation(
@@ -152,6 +178,17 @@ def _split(logits: Logits, count: int) -> tuple[Logits, Logits]:
 
 def _minus(a: Logits, b: Logits) -> Logits:
     return tuple(x.float() - y.float() for x, y in zip(_maps(a), _maps(b), strict=True))
+
+
+def _verdict(real: Logits, fake: Logits, *, paired: bool) -> dict[str, float]:
+    real_each, fake_each = _each(real), _each(fake)
+    told = real_each - fake_each if paired else real_each
+    return {"margin": (real_each - fake_each).mean().item(), "sign": told.sign().mean().item()}
+
+
+def _each(logits: Logits) -> Tensor:
+    """Mean logit of each image (N,)."""
+    return torch.stack([m.detach().float().flatten(1).mean(1) for m in _maps(logits)]).mean(0)
 
 
 def _mean(function: Callable[[Tensor], Tensor], logits: Logits) -> Tensor:

@@ -8,13 +8,16 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from astrogan.training.distributed import average_gradients
+
 __all__ = ["cosine", "minimise", "set_learning_rate"]
 
 
 def minimise(loss: Tensor, optimizer: Optimizer) -> None:
-    """Clear the gradients, take those of `loss`, and let the optimiser step."""
+    """Clear the gradients, take those of `loss` (averaged over all ranks), and let the optimiser step."""
     optimizer.zero_grad(set_to_none=True)
     torch.autograd.backward(loss)
+    average_gradients(parameter for group in optimizer.param_groups for parameter in group["params"])
     optimizer.step()
 
 

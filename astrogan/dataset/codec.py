@@ -1,7 +1,7 @@
 """How pixels are stored: rounded to a fraction of their own noise, shuffled, deflated.
 
 Any HDF5 library reads the result without a plug-in, as plain float32, and deflate's checksum (Adler-32) notices every
-flipped bit.
+flipped bit. Rounding by numpy and by the compiled kernels is the same bit for bit.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import zlib
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from types import ModuleType
 from typing import Any
 
@@ -18,15 +20,31 @@ from numpy.typing import NDArray
 from astrogan.dataset.hdf5 import StoreError
 from catalogs.checks import one_of
 
-__all__ = ["CODECS", "STEPS_PER_SIGMA", "check_codec", "deflate", "inflate", "noise", "round_to", "rounding_steps"]
+__all__ = [
+    "CODECS",
+    "STEPS_PER_SIGMA",
+    "Rounder",
+    "check_codec",
+    "deflate",
+    "inflate",
+    "keeps",
+    "noise",
+    "round_to",
+    "rounding_steps",
+]
 
 CODECS = ("auto", "none")
-STEPS_PER_SIGMA = 16.0
+STEPS_PER_SIGMA = 24.0
 LEVEL = 1
 QUANTILE, OF_NORMAL = 0.25, 0.318639364  # this share of |normal deviates| lies below this many sigmas
 GROWTH = 1.5  # noise does not grow when pixels are binned; what grows more than this is structure
 FAINTEST = 1e-5  # of the brightest pixel: less is the arithmetic of a noise-free image, not a detector's noise
 SMALLEST = 2.0**-100  # steps below this would need subnormal numbers
+LARGE = 2**26  # bytes of images from which on compiling kernels, which takes seconds, is worth it
+BLOCK = 32  # stamps that are rounded together: they stay in the processor's cache
+DEFLATES = 1032  # bytes at most that one byte of deflate stands for
+MOST_AT_ONCE = 2**27  # bytes that a chunk may inflate to before its size is known
+_EXPONENT = np.uint32(0x7F800000)
 
 Array = NDArray[np.float32]
 
@@ -76,7 +94,9 @@ def _squares(image: Array) -> Array:
 
 def _binned(image: Array) -> Array:
     square = _squares(image)
-    total = square[:, :, :, 0, :, 0] + square[:, :, :, 0, :, 1] + square[:, :, :, 1, :, 0] + square[:, :, :, 1, :, 1]
+    with np.errstate(invalid="ignore", over="ignore"):
+        total = square[:, :, :, 0, :, 0] + square[:, :, :, 0, :, 1]
+        total = total + square[:, :, :, 1, :, 0] + square[:, :, :, 1, :, 1]
     return np.asarray(total * np.float32(0.25))
 
 
@@ -94,13 +114,13 @@ def _roughness(image: Array) -> Array:
 
 
 def rounding_steps(image: Array) -> Array:
-    """The largest power of two up to a sixteenth of the noise, shape (sample, band); 0 where no noise is seen.
+    """The largest power of two up to 1/24 of the noise, shape (sample, band); 0 where no noise is seen.
 
     A stamp's steps depend on that stamp alone, so that it is the same in every store that it is written to.
     """
-    sigma = noise(image)
-    exponent = np.floor(np.log2(np.maximum(sigma / np.float32(STEPS_PER_SIGMA), np.float32(SMALLEST))))
-    return np.where(sigma > STEPS_PER_SIGMA * SMALLEST, np.exp2(exponent), 0.0).astype(np.float32)
+    most = noise(image) * np.float32(1 / STEPS_PER_SIGMA)
+    powers = (most.view(np.uint32) & _EXPONENT).view(np.float32)
+    return np.where(most > np.float32(SMALLEST), powers, np.float32(0))
 
 
 def round_to(image: Array, steps: Array) -> Array:
@@ -121,37 +141,113 @@ def round_to(image: Array, steps: Array) -> Array:
     return np.where(kept, image, out) if kept.any() else out
 
 
+class Rounder:
+    """Rounds images and makes chunks of them, many of them with compiled kernels.
+
+    Parameters
+    ----------
+    size
+        Bytes of all images that will be written; it decides how, whatever the number of images in a call.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.large = size >= LARGE
+        self._words = np.empty((0, 0), np.uint32)
+
+    def steps(self, image: Array) -> Array:
+        """`rounding_steps` of images (sample, band, y, x)."""
+        if not self.large:
+            return rounding_steps(image)
+        from simulators._kernels.rounding import measure_steps
+
+        steps = np.empty(image.shape[:2], np.float32)
+        limits = (0.5 / OF_NORMAL, GROWTH, FAINTEST, SMALLEST, 1 / STEPS_PER_SIGMA)
+        measure_steps(np.ascontiguousarray(image), QUANTILE, *map(np.float32, limits), steps)
+        return steps
+
+    def chunks(self, image: Array, steps: Array, out: Array) -> Iterator[bytes | memoryview]:
+        """One chunk for each stamp, good until the next; `out` becomes the image that they hold, rounded to `steps`."""
+        for start in range(0, len(image), BLOCK):
+            at = slice(start, start + BLOCK)
+            packed: Iterable[bytes | memoryview]
+            if self.large:
+                packed = self._packed(np.ascontiguousarray(image[at]), steps[at], out[at])
+            else:
+                out[at] = round_to(image[at], steps[at])
+                packed = map(_deflate_planes, out[at])
+            for stamp, one, chunk in zip(out[at], steps[at], packed, strict=True):
+                yield chunk if one.any() else deflate(stamp)  # smooth images have repetitions
+
+    def _packed(self, image: Array, steps: Array, out: Array) -> Iterator[memoryview]:
+        from simulators._kernels.deflating import most_bytes
+        from simulators._kernels.rounding import deflate_rounded
+
+        shape = (BLOCK, most_bytes(image[0].nbytes, 4) // 4)  # type: ignore[no-untyped-call]
+        self._words = self._words if self._words.shape == shape else np.empty(shape, np.uint32)
+        sizes = np.empty(len(image), np.int64)
+        deflate_rounded(image, steps, out, self._words, sizes)
+        for words, size in zip(self._words, sizes.tolist(), strict=False):
+            yield words.view(np.uint8)[:size].data
+
+
+def keeps(image: Array, steps: Array) -> bool:
+    """Whether rounding to `steps` would leave all of the image as it is."""
+    blocks = (slice(start, start + BLOCK) for start in range(0, len(image), BLOCK))
+    return all(np.array_equal(round_to(image[at], steps[at]), image[at], equal_nan=True) for at in blocks)
+
+
 def deflate(values: NDArray[Any]) -> bytes:
     """One chunk as HDF5's shuffle and deflate filters store it."""
+    packed: bytes = _zlib.compress(_shuffled(values), LEVEL)
+    return packed
+
+
+def _deflate_planes(values: NDArray[Any]) -> bytes:
+    """The same for noise: a Huffman code for each plane of bytes, no repetitions but runs; a fifth smaller."""
+    machine, packed = zlib.compressobj(LEVEL, zlib.DEFLATED, zlib.MAX_WBITS, zlib.DEF_MEM_LEVEL, zlib.Z_RLE), b""
+    for plane in _shuffled(values):
+        packed += machine.compress(plane) + machine.flush(zlib.Z_SYNC_FLUSH)
+    return packed + machine.flush()
+
+
+def _shuffled(values: NDArray[Any]) -> NDArray[np.uint8]:
     size = values.dtype.itemsize
     flat = np.ascontiguousarray(values).reshape(-1).view(np.uint8).reshape(-1, size)
     shuffled = np.empty(flat.shape[::-1], np.uint8)
     for place in range(size):  # six times as fast as a transposed copy
         shuffled[place] = flat[:, place]
-    packed: bytes = _zlib.compress(shuffled, LEVEL)
-    return packed
+    return shuffled
 
 
-def inflate(data: bytes, dtype: np.dtype[Any], shape: tuple[int, ...]) -> NDArray[Any]:
-    """The chunk that `deflate` made `data` of.
+def inflate(data: bytes, out: NDArray[Any]) -> None:
+    """Put the chunk that `deflate` made `data` of into `out`, contiguous and all zeros.
 
     Raises
     ------
     StoreError
-        If a bit of it was changed, or it holds more or less than a chunk of this shape.
+        If a bit of it was changed, or it holds more or less than `out`.
     """
-    count = int(np.prod(shape))
-    needed = count * dtype.itemsize
-    machine = _zlib.decompressobj()
+    needed = out.nbytes
     try:
-        raw = machine.decompress(data, needed + 1)  # one more: the end must be reached, and no bomb fits
+        if len(data) * DEFLATES <= MOST_AT_ONCE:
+            raw = _zlib.decompress(data, bufsize=needed)
+            left = _zlib.adler32(raw) != int.from_bytes(data[-4:])  # it ends where the chunk ends
+        else:
+            machine = _zlib.decompressobj()
+            raw = machine.decompress(data, needed + 1)  # one more: the end must be reached, and no bomb fits
+            left = not machine.eof or len(machine.unused_data)
     except _zlib.error as error:
         raise StoreError(f"damaged chunk ({error})") from None
-    if len(raw) != needed or not machine.eof or machine.unused_data:
-        raise StoreError(f"damaged chunk ({len(raw)} of {needed} bytes{'' if machine.eof else ', no end'})")
-    shuffled = np.frombuffer(raw, np.uint8).reshape(dtype.itemsize, count)
-    values = np.empty(shape, dtype)
-    flat = values.reshape(-1).view(np.uint8).reshape(count, dtype.itemsize)
-    for place in range(dtype.itemsize):
-        flat[:, place] = shuffled[place]
-    return values
+    if len(raw) != needed or left:
+        raise StoreError(f"damaged chunk ({len(raw)} of {needed} bytes{', no end' if left else ''})")
+    flat = out.reshape(-1).view(np.uint8).reshape(out.size, out.itemsize)
+    shuffled = np.frombuffer(raw, np.uint8).reshape(flat.shape[::-1])
+    zeros = _zeros(out.size)
+    for place in range(out.itemsize):
+        if not raw.startswith(zeros, place * out.size):
+            flat[:, place] = shuffled[place]
+
+
+@lru_cache(maxsize=4)
+def _zeros(count: int) -> bytes:
+    return bytes(count)

@@ -32,8 +32,8 @@ class RunningDigest:
 
     def add(self, batch: xr.Dataset) -> None:
         """Take in the next batch; variables without ``sample`` count once."""
-        for key in batch.variables:
-            name, variable = str(key), batch[key].variable
+        for key, variable in batch.variables.items():
+            name = str(key)
             values = np.asarray(variable.values)
             along = variable.dims[:1] == ("sample",)
             if name not in self._hashes:
@@ -63,6 +63,6 @@ def _content(values: NDArray[Any]) -> memoryview:
 
 def attribute_digest(ds: xr.Dataset) -> str:
     """SHA-256, in hexadecimal, of the attributes of the dataset and of all its variables, by name."""
-    attrs = {str(name): ds[name].attrs for name in ds.variables}
+    attrs = {str(name): variable.attrs for name, variable in ds.variables.items()}
     text = json.dumps([ds.attrs, attrs], sort_keys=True, default=lambda value: np.asarray(value).tolist())
     return hashlib.sha256(text.encode()).hexdigest()

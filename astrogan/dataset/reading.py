@@ -82,12 +82,15 @@ class SampleStore:
         if not len(rows):
             what = self.header.variables[name]
             return np.empty((0, *what["shape"]), np.dtype(what["dtype"]))
-        out = None
+        out: NDArray[Any] | None = None
         for number, places in self.by_shard(rows):
-            part = self._reader(number).read(name, rows[places] - self.starts[number])
-            if out is None:  # the file has been found to hold what the store says, so the size is not absurd
-                out = np.empty((len(rows), *part.shape[1:]), part.dtype)
-            out[places] = part
+            reader, here = self._reader(number), rows[places] - self.starts[number]
+            if len(places) == len(rows):
+                return reader.read(name, here)
+            if out is None:
+                first = reader.read(name, here[:0])  # also finds that the store's sizes are the file's
+                out = np.zeros((len(rows), *first.shape[1:]), first.dtype)
+            reader.read(name, here, out, places)
         assert out is not None
         return out
 

@@ -80,10 +80,11 @@ def validate_samples(ds: xr.Dataset) -> xr.Dataset:
     for name in out.variables:
         _check_name(name)
         if name not in _NAMES:
-            _check_dims(out[name])
-            _check_dtype(out[name])
-            _check_units(out[name], survey)
-        check_attribute_values(out[name].attrs, f"{name}: ")
+            variable = out[name]
+            _check_dims(variable)
+            _check_dtype(variable)
+            _check_units(variable, survey)
+        check_attribute_values(out.variables[name].attrs, f"{name}: ")
     _check_bands(out, survey)
     _check_parts(out)
     _check_values(out)
@@ -96,17 +97,17 @@ def label_names(ds: xr.Dataset) -> tuple[str, ...]:
     Use this and not ``ds.data_vars``: xarray files a label that is called like a dimension (``x``, ``y``) under the
     coordinates.
     """
-    return tuple(str(name) for name in ds.variables if name not in PLANES and _is_label(ds[name]))
+    return tuple(str(name) for name, one in ds.variables.items() if name not in PLANES and _is_label(str(name), one))
 
 
 def plane_names(ds: xr.Dataset) -> tuple[str, ...]:
     """Names of the variables of `ds` that hold pixels, in its order."""
-    return tuple(str(name) for name in ds.variables if {"x", "psf_x"} & set(ds[name].dims) and ds[name].ndim > 1)
+    return tuple(str(name) for name, one in ds.variables.items() if {"x", "psf_x"} & set(one.dims) and one.ndim > 1)
 
 
-def _is_label(variable: xr.DataArray) -> bool:
+def _is_label(name: str, variable: xr.Variable) -> bool:
     dims = variable.dims
-    return dims[:1] == ("sample",) and set(dims[1:]) <= {"band", *SECONDS} and variable.name != "sample"
+    return dims[:1] == ("sample",) and set(dims[1:]) <= {"band", *SECONDS} and name != "sample"
 
 
 def _check_name(name: Hashable) -> None:
@@ -215,14 +216,14 @@ def _check_values(ds: xr.Dataset) -> None:
     if repeated:
         raise SchemaError(f"sample_id: {repeated} of {ids.size} values repeat; each must be unique")
     flagged = ds["qc_flag"].values != 0
-    for name in ds.variables:
-        values = ds[name].values
+    for name, variable in ds.variables.items():
+        values = variable.values
         if values.dtype.kind != "f":
             continue
         good = ~np.isnan(values) & (values >= 0) if name == "variance" else np.isfinite(values)
         if good.all():
             continue
-        if name in plane_names(ds) and ds[name].dims[0] == "sample":
+        if name in plane_names(ds) and variable.dims[0] == "sample":
             bad = ~good.reshape(len(good), -1).all(axis=1) & ~flagged
             if bad.any():
                 first = ids[bad.argmax()]

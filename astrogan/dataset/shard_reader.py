@@ -17,14 +17,13 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from astrogan.dataset.codec import inflate
+from astrogan.dataset.codec import DEFLATES, inflate
 from astrogan.dataset.hdf5 import StoreError, attributes_of, open_hdf5
 from astrogan.dataset.layout import dataset_of
 from astrogan.dataset.manifest import Header
 
 __all__ = ["ShardReader", "check_file"]
 
-DEFLATES = 1032  # bytes at most that one byte of deflate stands for
 _SHUFFLE, _DEFLATE = h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_DEFLATE
 
 
@@ -96,8 +95,19 @@ class ShardReader:
         if hasattr(self, "_handle"):
             self.close()
 
-    def read(self, name: str, rows: NDArray[np.int64] | None) -> NDArray[Any]:
+    def read(
+        self,
+        name: str,
+        rows: NDArray[np.int64] | None,
+        out: NDArray[Any] | None = None,
+        places: NDArray[np.int64] | None = None,
+    ) -> NDArray[Any]:
         """Values (rows, ...) of a variable, all for None; labels are remembered, pixels are not.
+
+        Parameters
+        ----------
+        out, places
+            An array of zeros to put them into, and where; a new one by default.
 
         Raises
         ------
@@ -109,25 +119,30 @@ class ShardReader:
             if chunks is None:
                 chunks = self._chunks[name] = self._find(name)
             rows = np.arange(chunks.shape[0]) if rows is None else rows
+            places = np.arange(len(rows)) if places is None else places
+            if out is None:  # the file has been found to hold what the store says, so the size is not absurd
+                out = np.zeros((len(rows), *chunks.shape[1:]), chunks.dtype)
             if chunks.rows > 1:
                 if name not in self._labels:
                     parts = [self._chunk(chunks, number) for number in range(len(chunks.offsets))]
                     self._labels[name] = np.concatenate(parts)[: chunks.shape[0]]
-                return np.asarray(self._labels[name][rows])
-            out = np.empty((len(rows), *chunks.shape[1:]), chunks.dtype)
-            for place, row in enumerate(rows.tolist()):
-                out[place] = self._chunk(chunks, row)[0]
+                out[places] = self._labels[name][rows]
+            else:
+                for place, row in zip(places.tolist(), rows.tolist(), strict=True):
+                    self._chunk(chunks, row, out[place : place + 1])
         except OSError as error:
             raise StoreError(f"{self.path}: {name}: {error}") from None
         return out
 
-    def _chunk(self, chunks: _Chunks, number: int) -> NDArray[Any]:
-        size = int(chunks.sizes[number])
-        data = os.pread(self._handle, size, int(chunks.offsets[number]))
+    def _chunk(self, chunks: _Chunks, number: int, out: NDArray[Any] | None = None) -> NDArray[Any]:
+        if out is None:
+            out = np.zeros((chunks.rows, *chunks.shape[1:]), chunks.dtype)
+        data = os.pread(self._handle, int(chunks.sizes[number]), int(chunks.offsets[number]))
         try:
-            return inflate(data, chunks.dtype, (chunks.rows, *chunks.shape[1:]))
+            inflate(data, out)
         except StoreError as error:
             raise StoreError(f"{self.path}: {error}") from None
+        return out
 
     def _find(self, name: str) -> _Chunks:
         what = self.header.variables[name]

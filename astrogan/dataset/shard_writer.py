@@ -7,7 +7,7 @@ variables.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import count
 from typing import Any
 
@@ -18,41 +18,17 @@ from numpy.typing import NDArray
 
 from astrogan import __version__
 from astrogan.dataset.attributes import SCHEMA_VERSION, SchemaError
-from astrogan.dataset.codec import check_codec, deflate, round_to, rounding_steps
+from astrogan.dataset.codec import Rounder, check_codec, deflate, keeps
 from astrogan.dataset.digest import RunningDigest, attribute_digest
 from astrogan.dataset.schema import PLANES, validate_samples
 
-__all__ = ["BARE_DIMENSION", "NOT_COORDINATE", "ShardWriter", "common_attributes", "rounded"]
+__all__ = ["BARE_DIMENSION", "NOT_COORDINATE", "ShardWriter", "common_attributes"]
 
 NOT_COORDINATE = "_nc4_non_coord_"
 _numbers = count()
 BARE_DIMENSION = "This is a netCDF dimension but not a netCDF variable."
 CHUNK = 2**20  # most bytes of labels in a chunk
-BLOCK = 32  # samples that are rounded together: they stay in the processor's cache
 GROWTH = 2**22  # bytes by which the file grows in memory
-
-
-def rounded(samples: xr.Dataset, codec: str) -> xr.Dataset:
-    """Valid samples as they will be stored: `image` rounded by the codec, and ``image_step`` (sample, band).
-
-    An image that keeps its ``image_step`` already is left as it is, so rounding twice is rounding once.
-    """
-    image = np.asarray(samples["image"].values)
-    known = "image_step" in samples.variables
-    if known:
-        steps = np.asarray(samples["image_step"].values)
-        if steps.any() and np.array_equal(round_to(image, steps), image, equal_nan=True):
-            return samples
-    if check_codec(codec) == "none" and not known:
-        return samples
-    out, steps = np.empty_like(image), np.zeros(image.shape[:2], np.float32)
-    for start in range(0, len(image) if codec == "auto" else 0, BLOCK):
-        at = slice(start, start + BLOCK)
-        steps[at] = rounding_steps(image[at])
-        out[at] = round_to(image[at], steps[at])
-    attrs = {"units": samples["image"].attrs["units"], "long_name": PLANES["image_step"].long_name}
-    plane = samples["image"].copy(data=out if codec == "auto" else image)
-    return samples.assign(image=plane, image_step=(("sample", "band"), steps, attrs))
 
 
 def common_attributes(first: Mapping[Any, Any], second: Mapping[Any, Any], counts: tuple[int, int]) -> dict[str, Any]:
@@ -72,17 +48,21 @@ class ShardWriter:
     count
         Samples that will be added in all.
     codec : {"auto", "none"}
-        ``auto`` rounds images to a sixteenth of their own noise (`codec.rounding_steps`), ``none`` stores them as they
-        are.
+        ``auto`` rounds images to 1/24 of their own noise (`codec.rounding_steps`), ``none`` stores them as they are.
     attributes
         Further attributes of the file itself.
+    total
+        Samples that this and other files of the store will have together.
     """
 
-    def __init__(self, count: int, codec: str = "auto", attributes: Mapping[str, Any] | None = None) -> None:
-        self.count, self.codec = count, check_codec(codec)
+    def __init__(
+        self, count: int, codec: str = "auto", attributes: Mapping[str, Any] | None = None, total: int | None = None
+    ) -> None:
+        self.count, self.codec, self.total = count, check_codec(codec), total or count
         self.extra = dict(attributes or {})
         self.done = 0
         self._running = RunningDigest()
+        self._rounder: Rounder | None = None
         self._rows: dict[str, list[NDArray[Any]]] = {}
         self._like = xr.Dataset()
         memory = {"driver": "core", "backing_store": False, "block_size": GROWTH}
@@ -97,21 +77,27 @@ class ShardWriter:
         SchemaError
             If the batch breaks the schema, or differs from those before in variables, types, sizes or shared values.
         """
-        samples = rounded(validate_samples(batch), self.codec)
+        samples = validate_samples(batch)
         count = samples.sizes["sample"]
         if self.done + count > self.count:
             raise SchemaError(f"{self.done + count} samples for a file of {self.count}")
+        image = np.ascontiguousarray(samples["image"].values)
+        rounder = self._rounder = self._rounder or Rounder(self.total * image[0].nbytes)
+        samples, steps = self._with_steps(samples, image, rounder)
         if not self.done:
             self._begin(samples)
         else:
             self._check_alike(samples)
             attrs = common_attributes(self._like.attrs, samples.attrs, (self.done, count))
             self._like.attrs = attrs
-        self._running.add(samples)
-        for key in samples.variables:
-            variable = samples[key].variable
+        out = np.empty_like(image)
+        self._add_plane("image", rounder.chunks(image, steps, out), image.ndim)
+        self._running.add(samples.assign(image=samples["image"].copy(data=out)))
+        for key, variable in samples.variables.items():
+            if key == "image":
+                continue
             if _is_plane(variable):
-                self._add_plane(str(key), variable.values)
+                self._add_plane(str(key), map(deflate, variable.values), variable.ndim)
             elif variable.dims[:1] == ("sample",):
                 self._rows.setdefault(str(key), []).append(np.array(variable.values))
         self.done += count
@@ -153,14 +139,31 @@ class ShardWriter:
         if self._file:  # something failed before it was closed
             self._file.close()
 
+    def _with_steps(
+        self, samples: xr.Dataset, image: NDArray[Any], rounder: Rounder
+    ) -> tuple[xr.Dataset, NDArray[Any]]:
+        """Samples with ``image_step`` (sample, band) of the image as it will be stored, and those steps.
+
+        An image that keeps its ``image_step`` already is left as it is, so rounding twice is rounding once.
+        """
+        known = "image_step" in samples.variables
+        if known:
+            steps = np.asarray(samples["image_step"].values)
+            if steps.any() and keeps(image, steps):
+                return samples, steps
+        steps = rounder.steps(image) if self.codec == "auto" else np.zeros(image.shape[:2], np.float32)
+        if self.codec == "none" and not known:
+            return samples, steps
+        attrs = {"units": samples["image"].attrs["units"], "long_name": PLANES["image_step"].long_name}
+        return samples.assign(image_step=(("sample", "band"), steps, attrs)), steps
+
     def _begin(self, samples: xr.Dataset) -> None:
         self._like = samples.isel(sample=slice(0, 1)).copy(deep=True)
         sizes = {str(dim): length for dim, length in samples.sizes.items()} | {"sample": self.count}
         for number, (dim, length) in enumerate(sizes.items()):
             scale = self._add_dimension(samples, dim, length)
             scale.attrs["_Netcdf4Dimid"] = np.int32(number)
-        for key in samples.variables:
-            variable = samples[key].variable
+        for key, variable in samples.variables.items():
             if variable.dims != (key,):
                 self._create(str(key), variable)
                 if variable.dims[0] != "sample":
@@ -170,7 +173,7 @@ class ShardWriter:
         for key in {*self._like.variables, *samples.variables}:
             if key not in samples.variables or key not in self._like.variables:
                 raise SchemaError(f"{key}: this variable is in some batches only")
-            here, there = samples[key].variable, self._like[key].variable
+            here, there = samples.variables[key], self._like.variables[key]
             along = here.dims[:1] == ("sample",)
             same = here.dims == there.dims and here.dtype == there.dtype and here.shape[along:] == there.shape[along:]
             if not same or not (along or np.array_equal(here.values, there.values)):
@@ -219,12 +222,11 @@ class ShardWriter:
         called_like_dimension = name in self._like.dims and self._like[name].dims != (name,)
         return f"{NOT_COORDINATE}{name}" if called_like_dimension else name
 
-    def _add_plane(self, name: str, values: NDArray[Any]) -> None:
-        """Put one chunk for each sample into the file, compressed here."""
-        dataset = self._file[name].id
-        after = (0,) * (values.ndim - 1)
-        for number, value in enumerate(values, start=self.done):
-            dataset.write_direct_chunk((number, *after), deflate(value))
+    def _add_plane(self, name: str, chunks: Iterable[bytes | memoryview], ndim: int) -> None:
+        """Put one chunk for each sample into the file."""
+        dataset, after = self._file[name].id, (0,) * (ndim - 1)
+        for number, chunk in enumerate(chunks, start=self.done):
+            dataset.write_direct_chunk((number, *after), chunk)
 
     def _fill(self, name: str, values: NDArray[Any]) -> None:
         dataset = self._file[self._key(name)]

@@ -69,7 +69,8 @@ def write_store(
         store = StoreFolder(folder)
         for number, start in enumerate(range(0, total, shard_size)):
             stop = min(start + shard_size, total)
-            store.add(*write_shard(batches_of(sources, start, stop), folder, number, stop - start, codec))
+            batches = batches_of(sources, start, stop)
+            store.add(*write_shard(batches, folder, number, stop - start, codec, total=total))
         store.finish()
     return len(store.shards)
 
@@ -108,6 +109,7 @@ def write_shard(
     codec: str = "auto",
     job_sha256: str = "",
     span: Span = lambda _stage: nullcontext(),
+    total: int | None = None,
 ) -> tuple[Shard, Header]:
     """Write one shard of `count` samples, which is there whole or not at all; what the manifest says about it.
 
@@ -117,6 +119,8 @@ def write_shard(
     ----------
     span
         Called with "store" and "write"; what it returns is entered while a batch is compressed or the file written.
+    total
+        Samples of all shards together.
 
     Raises
     ------
@@ -126,7 +130,7 @@ def write_shard(
         If the disk is full.
     """
     attributes = {"shard": number, "job_sha256": job_sha256, "schema_version": SCHEMA_VERSION}
-    with ShardWriter(count, codec, attributes) as writer:
+    with ShardWriter(count, codec, attributes, total) as writer:
         first_id, flagged = _add_all(writer, batches, span)
         content, digest, like = writer.close()
     name = shard_file(number)

@@ -98,7 +98,7 @@ class Store(BaseModel):
     shard_size: Annotated[int, Field(ge=1, le=1_000_000)] = 4096
     """Samples in a shard."""
     codec: Literal["auto", "none"] = "auto"
-    """``auto`` rounds images to a sixteenth of their noise."""
+    """``auto`` rounds images to 1/24 of their noise."""
     planes: Annotated[list[Literal["image", "variance", "mask", "clean", "psf"]], Field(min_length=1)] | None = None
     """Planes to keep; all that there are by default."""
 

@@ -112,7 +112,8 @@ def _make(
         batches = Batches(job)
         source = trace.timed("make", batches.between(task.start, stop, skip))
         try:
-            return write_shard(source, folder, task.number, task.count - len(skip), job.store.codec, made, trace.span)
+            count, total = task.count - len(skip), job.simulate.samples
+            return write_shard(source, folder, task.number, count, job.store.codec, made, trace.span, total)
         except SchemaError:
             if not batches.quarantined:
                 raise

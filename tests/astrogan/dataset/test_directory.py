@@ -73,7 +73,7 @@ def test_any_part_is_what_numpy_would_take(many, store, key):
 def test_labels_select_without_reading_pixels(many, store, monkeypatch):
     read = []
     original = ShardReader.read
-    monkeypatch.setattr(ShardReader, "read", lambda self, name, rows: read.append(name) or original(self, name, rows))
+    monkeypatch.setattr(ShardReader, "read", lambda self, name, *rows: read.append(name) or original(self, name, *rows))
     samples = open_samples(store)
     chosen = samples.isel(sample=np.flatnonzero(samples["age"] > 0.9))
     assert set(read) == {"psf", "age"}  # one PSF for all samples

@@ -8,12 +8,11 @@ from __future__ import annotations
 import numpy as np
 
 from simulators._kernels._jit import inline_kernel, kernel
+from simulators._kernels.huffman import LONGEST, code_lengths, codes_of
 
-__all__ = ["LONGEST", "adler32", "code_lengths", "deflate_planes", "most_bytes"]
+__all__ = ["adler32", "deflate_planes", "most_bytes"]
 
-LONGEST = 10  # bits of a code, so that three fit beside what waits to be written
 _END, _SYMBOLS = 256, 286
-_STEPS = (301, 132, 57, 23, 10, 4, 1)  # gaps of Shell's sort (Ciura 2001)
 _LONG_RUN, _SHORT_RUN, _MOD = 258, 3, 65521
 _U = tuple(np.uint64(x) for x in range(64))
 _4, _5, _7, _31, _32 = _U[4], _U[5], _U[7], _U[31], _U[32]
@@ -56,103 +55,6 @@ def adler32(data, one, two):
         two = (two + part.size * one + np.int64(weighted)) % _MOD
         one = (one + np.int64(total)) % _MOD
     return one, two
-
-
-@kernel
-def _sorted_symbols(counts, keys):
-    """Keys (count, symbol) of the symbols that occur, ascending; their number."""
-    used = 0
-    for symbol in range(counts.size):
-        if counts[symbol]:
-            keys[used] = counts[symbol] << 9 | symbol
-            used += 1
-    for gap in _STEPS:
-        for k in range(gap, used):
-            key, at = keys[k], k
-            while at >= gap and keys[at - gap] > key:
-                keys[at] = keys[at - gap]
-                at -= gap
-            keys[at] = key
-    return used
-
-
-@kernel
-def _depths(a, n):
-    """Counts a[:n], n > 1, ascending, become depths in the Huffman tree (Moffat & Katajainen 1995, WADS, 393)."""
-    a[0] += a[1]
-    root, leaf = 0, 2
-    for node in range(1, n - 1):
-        for first in range(2):
-            if leaf >= n or (root < node and a[root] < a[leaf]):
-                weight = a[root]
-                a[root] = node
-                root += 1
-            else:
-                weight = a[leaf]
-                leaf += 1
-            a[node] = weight if first == 0 else a[node] + weight
-    a[n - 2] = 0
-    for node in range(n - 3, -1, -1):
-        a[node] = a[a[node]] + 1
-    open_, used, depth, root, node = 1, 0, 0, n - 2, n - 1
-    while open_ > 0:
-        while root >= 0 and a[root] == depth:
-            used += 1
-            root -= 1
-        while open_ > used:
-            a[node] = depth
-            node -= 1
-            open_ -= 1
-        open_, used = 2 * used, 0
-        depth += 1
-
-
-@kernel
-def code_lengths(counts, keys, depths, many, lengths):
-    """Lengths, up to `LONGEST`, of a prefix code for symbols that occur `counts` times, two of them at least.
-
-    Codes that are too long are cut, and others made longer until Kraft's sum is 1.
-    """
-    used = _sorted_symbols(counts, keys)
-    for k in range(used):
-        depths[k] = keys[k] >> 9
-    _depths(depths, used)
-    many[:] = 0
-    space = 0
-    for k in range(used):
-        length = min(depths[k], LONGEST)
-        many[length] += 1
-        space += 1 << (LONGEST - length)
-    while space > 1 << LONGEST:
-        length = LONGEST - 1
-        while not many[length]:
-            length -= 1
-        many[LONGEST] -= 1
-        many[length] -= 1
-        many[length + 1] += 2
-        space -= 1
-    lengths[:] = 0
-    at = 0
-    for length in range(LONGEST, 0, -1):
-        for _ in range(many[length]):
-            lengths[keys[at] & 511] = length
-            at += 1
-
-
-@kernel
-def _codes(lengths, many, codes):
-    """Canonical codes of these lengths, their first bit lowest, the length above bit 32."""
-    following = np.zeros(LONGEST + 1, np.int64)
-    for length in range(2, LONGEST + 1):
-        following[length] = (following[length - 1] + many[length - 1]) << 1
-    for symbol in range(lengths.size):
-        length = lengths[symbol]
-        code, turned = following[length], 0
-        following[length] += length > 0
-        for _ in range(length):
-            turned = turned << 1 | code & 1
-            code >>= 1
-        codes[symbol] = np.uint64(length) << _32 | np.uint64(turned)
 
 
 @inline_kernel
@@ -313,7 +215,7 @@ def deflate_planes(planes, width, out):
             _count_runs(data, constant, counts)
         counts[_END] = 1
         code_lengths(counts, keys, other, many, lengths)
-        _codes(lengths, many, codes)
+        codes_of(lengths, many, codes)
         count = _SYMBOLS if runs else _END + 1
         word, buffer, bits = _put_head(lengths, count, final, out, word, buffer, bits)
         if runs:

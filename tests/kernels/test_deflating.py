@@ -6,7 +6,7 @@ import zlib
 import numpy as np
 import pytest
 
-from simulators._kernels import deflating, rounding
+from simulators._kernels import deflating, huffman, rounding
 
 pytestmark = pytest.mark.kernels
 F4 = np.float32
@@ -34,7 +34,7 @@ def lengths_of(counts):
     work = [np.zeros(286, np.int64) for _ in range(3)]
     padded = np.zeros(286, np.int64)
     padded[: len(counts)] = counts
-    deflating.code_lengths(padded, work[0], work[1], np.zeros(deflating.LONGEST + 1, np.int64), work[2])
+    huffman.code_lengths(padded, work[0], work[1], np.zeros(huffman.LONGEST + 1, np.int64), work[2])
     return work[2][: len(counts)]
 
 
@@ -84,7 +84,7 @@ def test_codes_are_as_short_as_huffman_s(seed):
 def test_codes_that_would_be_too_long_are_cut():
     counts = np.array([1, 1, *np.cumprod(np.full(18, 2))])
     lengths = lengths_of(counts)
-    assert lengths.max() == deflating.LONGEST
+    assert lengths.max() == huffman.LONGEST
     assert (0.5**lengths).sum() == 1
     assert (counts * lengths).sum() < 1.01 * huffman_cost(counts)
 

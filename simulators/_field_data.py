@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from catalogs import Survey
 from catalogs.checks import one_of, within
+from simulators._light_choice import LightChoice
 from simulators._painting import Marks
 from simulators.labels import LABELS
 
@@ -18,12 +19,10 @@ if TYPE_CHECKING:
     import xarray as xr
     from astropy.wcs import WCS
 
-__all__ = ["FIELD_LABELS", "catalogue", "checked_catalogue", "frame_planes", "size_of", "wcs_of"]
+__all__ = ["catalogue", "checked_catalogue", "field_labels", "frame_planes", "size_of", "wcs_of"]
 
 Array = NDArray[np.float64]
-FIELD_LABELS = ("flux", "radius", "n", "e1", "e2", "x", "y", "g1", "g2", "kappa", "star")
 _OPTIONAL = {"g1": 0.0, "g2": 0.0, "kappa": 0.0, "star": 0.0}
-_SHAPES = ("radius", "n", "e1", "e2")
 FARTHEST = 1e5  # arcsec from the frame's centre
 SMALLEST, LARGEST = 32, 32_768  # pixels along a side
 _FRAME = ("band", "y", "x")
@@ -34,6 +33,11 @@ _PLANES = {
     "clean": (1, "expected image without noise", _FRAME),
     "segmentation": (0, "1 + place in the catalogue of the brightest object, 0 = none", ("y", "x")),
 }
+
+
+def field_labels(light: LightChoice) -> tuple[str, ...]:
+    """All labels of an object of a field whose galaxies have this light."""
+    return (*light.labels, *_OPTIONAL)
 
 
 def size_of(size: Any) -> tuple[int, int]:
@@ -63,8 +67,8 @@ def wcs_of(shape: tuple[int, int], scale: float, centre: tuple[float, float]) ->
     return wcs
 
 
-def checked_catalogue(truth: xr.Dataset | Mapping[str, ArrayLike], survey: Survey) -> dict[str, Array]:
-    """The labels of `FIELD_LABELS`, (N,) each and (N, B) the flux.
+def checked_catalogue(truth: xr.Dataset | Mapping[str, ArrayLike], bands: int, light: LightChoice) -> dict[str, Array]:
+    """The labels of `field_labels`, (N,) each and (N, bands) the flux.
 
     Raises
     ------
@@ -72,25 +76,28 @@ def checked_catalogue(truth: xr.Dataset | Mapping[str, ArrayLike], survey: Surve
         For a missing or unknown label, a value that is not finite or out of range, or shapes that disagree.
     """
     given: dict[str, Any]
+    names = field_labels(light)
     if hasattr(truth, "data_vars"):
-        given = {name: truth[name] for name in FIELD_LABELS if name in truth}
+        given = {name: truth[name] for name in names if name in truth}
     else:
-        given = {one_of("Field label", str(name), (*FIELD_LABELS, "object_id")): truth[name] for name in truth}
+        given = {one_of("Field label", str(name), (*names, "object_id")): truth[name] for name in truth}
         given.pop("object_id", None)
-    missing = [name for name in FIELD_LABELS if name not in given and name not in _OPTIONAL]
+    missing = [name for name in names if name not in given and name not in _OPTIONAL]
     if missing:
-        raise ValueError(f"Field: missing label {', '.join(missing)}; it needs {', '.join(FIELD_LABELS)}")
-    given = {name: np.asarray(given.get(name, _OPTIONAL.get(name)), dtype=np.float64) for name in FIELD_LABELS}
+        raise ValueError(f"Field: missing label {', '.join(missing)}; it needs {', '.join(names)}")
+    given = {name: np.asarray(given.get(name, _OPTIONAL.get(name)), dtype=np.float64) for name in names}
     count = max(value.shape[0] if value.ndim else 1 for value in given.values())
     star = np.broadcast_to(given["star"], (count,)) == 1
-    values = {name: _column(name, value, count, star, len(survey.bands)) for name, value in given.items()}
-    within("Field |e|", np.hypot(values["e1"], values["e2"]), 0.0, 0.95)
+    values = {name: _column(name, value, count, star, bands, light) for name, value in given.items()}
+    for first in [name for name in names if name.endswith("e1")]:
+        within(f"Field |{first[:-1]}|", np.hypot(values[first], values[f"{first[:-1]}2"]), 0.0, 0.95)
     within("Field |g|", np.hypot(values["g1"], values["g2"]), 0.0, 0.9)
-    within("Field label star, 0 or 1: distance from both", values["star"] % 1, 0.0, 0.0)
+    for name in ("star", *light.discrete):
+        within(f"Field label {name}, a whole number: distance from one", values[name] % 1, 0.0, 0.0)
     return values
 
 
-def _column(name: str, value: Array, count: int, star: NDArray[np.bool_], bands: int) -> Array:
+def _column(name: str, value: Array, count: int, star: NDArray[np.bool_], bands: int, light: LightChoice) -> Array:
     """One label, of its full shape and in its range; a star's profile is not looked at."""
     if name == "flux" and value.ndim == 1:
         value = value[:, None]
@@ -99,11 +106,15 @@ def _column(name: str, value: Array, count: int, star: NDArray[np.bool_], bands:
         full = np.array(np.broadcast_to(value, shape))
     except ValueError:
         raise ValueError(f"Field label {name} has shape {value.shape}; it must broadcast to {shape}") from None
-    if name in _SHAPES:
+    if name in light.labels and name not in ("flux", "x", "y"):
         full[star] = 0.0
+        looked_at = full[~star]
+    else:
+        looked_at = full
     low, high, unit = LABELS[name].low, LABELS[name].high, LABELS[name].unit
     low, high = (-FARTHEST, FARTHEST) if name in ("x", "y") else (low, high)
-    within(f"Field label {name}", full[~star] if name in _SHAPES else full, low, high, unit)
+    high = light.discrete[name] - 1 if name in light.discrete else high
+    within(f"Field label {name}", looked_at, low, high, unit)
     return full
 
 
@@ -119,7 +130,7 @@ def catalogue(
     import xarray as xr
 
     variables: dict[str, Any] = {"object_id": ("object", ids, {"long_name": "number of the object", "units": ""})}
-    for name in FIELD_LABELS:
+    for name in labels:
         dims = ("object", "band") if name == "flux" else ("object",)
         unit = survey.unit if name == "flux" else LABELS[name].unit
         meaning = LABELS[name].long_name.replace("the stamp's", "the frame's")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from simulators import _boxes as boxes
 from simulators._kernels import frames as kernels
 from simulators._kernels._jit import run
-from simulators.drawing import draw_points, draw_sersic
+from simulators.drawing import draw_light
 from simulators.grid import PixelGrid
-from simulators.light import Sersic
+from simulators.light import Light, PointSource, Sersic, Sum
 from simulators.psf import PSF
 
 __all__ = ["EDGES", "SIZES", "Marks", "Objects", "paint", "stamp_sizes"]
@@ -23,6 +23,7 @@ __all__ = ["EDGES", "SIZES", "Marks", "Objects", "paint", "stamp_sizes"]
 Array = NDArray[np.float64]
 SIZES = (24, 32, 40, 48, 64, 80, 96, 128, 160, 192, 256, 320, 384, 512, 640, 768, 1024)  # sides of stamps [pixel]
 BATCH = 2**20  # pixels of the stamps that are drawn at once
+STRIPS, TALLEST = 2, 2048  # strips of a marked frame at least, and their rows at most: one strip is compared at a time
 
 
 @dataclass(frozen=True)
@@ -39,37 +40,37 @@ EDGES = {"fast": Edge(1e-3, 0.1, 1e-2), "default": Edge(3e-4, 0.05, 5e-3), "high
 
 @dataclass(frozen=True)
 class Objects:
-    """N objects of a frame.
+    """N objects of a frame, of one kind of light.
 
     Attributes
     ----------
-    light : Sersic
-        Lensed profiles about any centre; of stars, whatever is valid.
+    light : Light
+        Lensed, about the origin.
     flux : (N, B)
-    star : (N,) bool
+    number : (N,) int32
+        1 + the place in the catalogue.
     column, row : (N,)
         Centres [pixel index].
     cell : (N,) int
         Whose PSF each has.
     """
 
-    light: Sersic
+    light: Light
     flux: Array
-    star: NDArray[np.bool_]
+    number: NDArray[np.int32]
     column: Array
     row: Array
     cell: NDArray[np.int64]
 
     def __len__(self) -> int:
-        return len(self.star)
+        return len(self.number)
 
 
 @dataclass(frozen=True)
 class Marks:
-    """The brightest object in each pixel: its light [sigma] and 1 + its number (Y, X), and the bands' weights (B,)."""
+    """The number of the brightest object in each pixel (Y, X), 0 where there is none, by the bands' weights (B,)."""
 
     weights: NDArray[np.float32]
-    brightest: NDArray[np.float32]
     segmentation: NDArray[np.int32]
 
 
@@ -77,23 +78,38 @@ def stamp_sizes(
     objects: Objects, these: NDArray[np.int64], psfs: tuple[PSF, ...], scale: float, sigma: Array, edge: Edge
 ) -> NDArray[np.int64]:
     """Sides [pixel] of the stamps of the objects `these`, of one PSF; `sigma` (B,) is that of the background."""
-    rows = objects.light.take(these).packed()
-    axes = np.linalg.svd(objects.light.take(these).matrix(), compute_uv=False)
-    axes[objects.star[these]] = 1e-9
-    major, n = axes[:, 0], 0.5 / rows[:, 6]
-    core = (0.4 * min(psf.fwhm for psf in psfs)) ** 2 + 0.25 * axes.prod(axis=1)
-    peak = 1.0 / (2.0 * math.pi * np.maximum(core, scale**2 / 6.0))
-    with np.errstate(divide="ignore"):
-        seen = (objects.flux[these] / sigma).max(axis=1) * scale**2
-        level = np.clip(np.minimum(edge.peak * peak, edge.sigma / seen), 1e-12 * peak, edge.peak * peak)
-    log_radius, highest, _ = boxes.wings(psfs)
-    wing = np.exp(np.interp(-np.log(level), -np.log(np.maximum(highest, 1e-300)), log_radius))
-    profile = np.maximum(np.log(rows[:, 8] / level) / rows[:, 7], 0.0) ** n
-    held = major * np.maximum(profile, _radius_holding(n, rows[:, 7], edge.light))
-    galaxy = np.maximum(wing + 0.5 * major, held + 0.7 * max(psf.fwhm for psf in psfs))
-    half = np.where(objects.star[these], wing, galaxy)
+    half = np.zeros(len(these))
+    for part, share in objects.light.take(these).components():
+        with np.errstate(divide="ignore"):
+            dim = 1.0 / ((objects.flux[these] * share[:, None] / sigma).max(axis=1) * scale**2)
+        offset = np.maximum(*(np.abs(np.asarray(getattr(part, name))) for name in "xy"))
+        needed = offset + _half_width(part, dim, psfs, scale, edge)
+        half = np.maximum(half, np.where(share > 0.0, needed, 0.0))
     index = np.minimum(np.searchsorted(SIZES, 2.0 * half / scale + 1.0), len(SIZES) - 1)
     return np.asarray(np.asarray(SIZES)[index], dtype=np.int64)
+
+
+def _half_width(part: Light, dim: Array, psfs: tuple[PSF, ...], scale: float, edge: Edge) -> Array:
+    """Half-widths [arcsec] beyond which profiles of unit flux are fainter than the `edge` allows; `dim` (N,) is the
+    brightness of one sigma.
+    """
+    core = np.full(len(part), (0.4 * min(psf.fwhm for psf in psfs)) ** 2)
+    axes = np.linalg.svd(part.matrix(), compute_uv=False) if isinstance(part, Sersic) else np.zeros((len(part), 2))
+    core += 0.25 * axes.prod(axis=1)
+    peak = 1.0 / (2.0 * math.pi * np.maximum(core, scale**2 / 6.0))
+    level = np.clip(np.minimum(edge.peak * peak, edge.sigma * dim), 1e-12 * peak, edge.peak * peak)
+    log_radius, highest, _ = boxes.wings(psfs)
+    wing = np.exp(np.interp(-np.log(level), -np.log(np.maximum(highest, 1e-300)), log_radius))
+    smear = 0.7 * max(psf.fwhm for psf in psfs)
+    if isinstance(part, PointSource):
+        return np.asarray(wing)
+    if not isinstance(part, Sersic):
+        return np.asarray(np.maximum(wing, part.reach() + smear))
+    rows = part.packed()
+    n = 0.5 / rows[:, 6]
+    profile = np.maximum(np.log(rows[:, 8] / level) / rows[:, 7], 0.0) ** n
+    held = axes[:, 0] * np.maximum(profile, _radius_holding(n, rows[:, 7], edge.light))
+    return np.asarray(np.maximum(wing + 0.5 * axes[:, 0], held + smear))
 
 
 def _radius_holding(n: Array, b: Array, beyond: float) -> Array:
@@ -104,29 +120,44 @@ def _radius_holding(n: Array, b: Array, beyond: float) -> Array:
 
 
 def _batches(
-    objects: Objects, psfs: tuple[tuple[PSF, ...], ...], scale: float, sigma: Array, edge: Edge, shape: tuple[int, int]
+    objects: Objects, sides: NDArray[np.int64], rows: tuple[int, int], columns: int
 ) -> Iterator[tuple[int, int, NDArray[np.int64], NDArray[np.int64]]]:
     """(cell, side, objects, first row and column of each stamp (S, 2)), always in the same order; those that do not
-    reach into the frame are left out.
+    reach into the rows `rows[0]` to `rows[1]` are left out.
     """
     for cell in np.unique(objects.cell):
+        for side in np.unique(sides):
+            chosen = np.flatnonzero((objects.cell == cell) & (sides == side))
+            centre = np.stack([objects.row[chosen], objects.column[chosen]], axis=1)
+            corners = np.rint(centre - (side - 1) / 2.0).astype(np.int64)
+            inside = ((corners + side > (rows[0], 0)) & (corners < (rows[1], columns))).all(axis=1)
+            chosen, corners = chosen[inside], corners[inside]
+            share = max(1, BATCH // (objects.flux.shape[1] * int(side) ** 2))
+            for start in range(0, len(chosen), share):
+                part = slice(start, start + share)
+                yield int(cell), int(side), chosen[part], corners[part]
+
+
+def _placed(light: Light, x: Array, y: Array) -> Light:
+    """Profiles about the origin, moved to `x`, `y` (N,) [arcsec]."""
+    if isinstance(light, Sum):
+        return light.transformed(np.eye(2), np.stack([x, y], axis=-1))
+    return light._with(x=x, y=y)
+
+
+def _all_sizes(
+    objects: Objects, psfs: tuple[tuple[PSF, ...], ...], scale: float, sigma: Array, edge: Edge
+) -> NDArray[np.int64]:
+    """Sides [pixel] of the stamps of all objects."""
+    sides = np.zeros(len(objects), np.int64)
+    for cell in np.unique(objects.cell):
         these = np.flatnonzero(objects.cell == cell)
-        sizes = stamp_sizes(objects, these, psfs[cell], scale, sigma, edge)
-        for star in (False, True):
-            for side in np.unique(sizes):
-                chosen = these[(sizes == side) & (objects.star[these] == star)]
-                centre = np.stack([objects.row[chosen], objects.column[chosen]], axis=1)
-                corners = np.rint(centre - (side - 1) / 2.0).astype(np.int64)
-                inside = ((corners + side > 0) & (corners < shape)).all(axis=1)
-                chosen, corners = chosen[inside], corners[inside]
-                share = max(1, BATCH // (objects.flux.shape[1] * int(side) ** 2))
-                for start in range(0, len(chosen), share):
-                    part = slice(start, start + share)
-                    yield int(cell), int(side), chosen[part], corners[part]
+        sides[these] = stamp_sizes(objects, these, psfs[cell], scale, sigma, edge)
+    return sides
 
 
 def paint(
-    objects: Objects,
+    groups: Sequence[Objects],
     psfs: tuple[tuple[PSF, ...], ...],
     scale: float,
     sigma: Array,
@@ -134,11 +165,11 @@ def paint(
     frame: NDArray[Any],
     marks: Marks | None = None,
 ) -> None:
-    """Add all objects to `frame` (B, Y, X), in an order that neither threads nor batches change.
+    """Add all objects to `frame` (B, Y, X), in an order that neither threads, batches nor strips change.
 
     Parameters
     ----------
-    objects : Objects
+    groups : sequence of Objects
     psfs : tuple, shape (cells, B)
     scale : float
         Side of a pixel [arcsec].
@@ -150,20 +181,37 @@ def paint(
     marks : Marks, optional
         Changed in place.
     """
-    edge, dtype = EDGES[accuracy], np.float64 if accuracy == "high" else np.float32
-    for cell, side, these, corners in _batches(objects, psfs, scale, sigma, edge, frame.shape[1:]):
-        grid = PixelGrid(side, scale)
-        stamps = np.zeros((len(these), len(frame), side, side), dtype)
-        middle = corners + (side - 1) / 2.0
-        x = (objects.column[these] - middle[:, 1]) * scale
-        y = (objects.row[these] - middle[:, 0]) * scale
-        if objects.star[these[0]]:
-            draw_points(x, y, objects.flux[these], grid, psfs[cell], accuracy, stamps)
-        else:
-            light = objects.light.take(these)
-            moved = Sersic(light.flux, light.radius, light.n, light.e1, light.e2, x, y)
-            draw_sersic(moved, objects.flux[these], grid, psfs[cell], accuracy, stamps)
-        run(kernels.add_stamps, len(frame), stamps, corners, frame)
+    height, width = frame.shape[1:]
+    sides = [_all_sizes(objects, psfs, scale, sigma, EDGES[accuracy]) for objects in groups]
+    tall = height if marks is None else min(TALLEST, -(-height // STRIPS))
+    for low in range(0, height, tall):
+        rows = (low, min(low + tall, height))
+        strip = None
         if marks is not None:
-            numbers = (these + 1).astype(np.int32)
-            kernels.mark_brightest(stamps, corners, numbers, marks.weights, marks.brightest, marks.segmentation)
+            brightest = np.zeros((rows[1] - low, width), np.float32)
+            strip = (marks.weights, brightest, marks.segmentation[low : rows[1]])
+        for objects, sizes in zip(groups, sides, strict=True):
+            for cell, side, these, corners in _batches(objects, sizes, rows, width):
+                grid = PixelGrid(side, scale)
+                stamps = _stamps(objects, these, corners, grid, psfs[cell], accuracy)
+                run(kernels.add_stamps, len(frame), stamps, corners, *rows, frame)
+                if strip is not None:
+                    kernels.mark_brightest(stamps, corners - (low, 0), objects.number[these], *strip)
+
+
+def _stamps(
+    objects: Objects,
+    these: NDArray[np.int64],
+    corners: NDArray[np.int64],
+    grid: PixelGrid,
+    psfs: tuple[PSF, ...],
+    accuracy: str,
+) -> NDArray[Any]:
+    """Images (S, B, side, side) of the objects `these` on stamps whose first pixels are at `corners` (S, 2)."""
+    dtype = np.float64 if accuracy == "high" else np.float32
+    stamps = np.zeros((len(these), len(psfs), grid.size, grid.size), dtype)
+    middle = corners + (grid.size - 1) / 2.0
+    x = (objects.column[these] - middle[:, 1]) * grid.scale
+    y = (objects.row[these] - middle[:, 0]) * grid.scale
+    draw_light(_placed(objects.light.take(these), x, y), objects.flux[these], grid, psfs, accuracy, stamps)
+    return stamps

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -12,20 +13,21 @@ from numpy.typing import ArrayLike, NDArray
 
 import catalogs
 from catalogs.checks import one_of, within
-from simulators import streams
-from simulators._counts import galaxy_density, places, truncated
-from simulators._field_data import FIELD_LABELS, catalogue, checked_catalogue, frame_planes, size_of, wcs_of
+from simulators._counts import galaxy_density
+from simulators._field_data import catalogue, checked_catalogue, field_labels, frame_planes, size_of, wcs_of
+from simulators._field_draw import draw_galaxies, draw_stars, object_ids
 from simulators._field_stamps import cut_stamps
+from simulators._light_choice import LightChoice, LightLike, light_of
 from simulators._painting import Marks, Objects, paint
 from simulators._psf_choice import psfs_of
 from simulators._survey_choice import survey_of
 from simulators.drawing import ACCURACY
-from simulators.light import Sersic
+from simulators.light import Light, PointSource
 from simulators.noise import add_noise
-from simulators.population import PopulationLike, draw_labels, resolve
+from simulators.population import PopulationLike, resolve
 from simulators.psf import PSF, PSFField
 from simulators.shear_fields import ShearLike, shear_at
-from simulators.weak_lens import lensed_sersic
+from simulators.weak_lens import lensed_light, lensed_sersic
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -35,10 +37,6 @@ __all__ = ["Field"]
 
 Array = NDArray[np.float64]
 MARGIN = 6.0  # arcsec beyond the frame's edges in which there are objects whose light reaches in
-STARS = 2**23  # numbers of stars start here
-FIELDS = 2**24  # and those of the next field here
-MOST = 2_000_000  # objects of a field
-_GALAXY = ("flux", "radius", "n", "e1", "e2")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -51,9 +49,11 @@ class Field:
     bands : iterable of str, optional
     size : int or (int, int)
         Pixels along a side, or along y and x.
+    light : {"sersic", "gaussian", "point", "bulge-disk", "knots"}, ImageSource or sequence of GalaxyImage
+        What the galaxies look like, as of `WeakLens`: its labels take the place of ``radius n e1 e2``.
     population : str, Population, Rows, function or a sequence of these, optional
-        Gives galaxies' flux, radius, n, e1 and e2; ``field`` is underneath. Number counts end one magnitude below the
-        survey's 5 sigma depth.
+        Gives galaxies' flux and the labels of their light; ``field`` is underneath. Number counts end one magnitude
+        below the survey's 5 sigma depth.
     density : float, optional
         Galaxies per square arcmin; by default the number counts down to that limit.
     stars : float
@@ -84,6 +84,7 @@ class Field:
     survey: str | catalogs.Survey
     bands: Iterable[str] | None = None
     size: int | tuple[int, int] = (4096, 4096)
+    light: LightLike = "sersic"
     population: PopulationLike = ()
     density: float | None = None
     stars: float = 0.1
@@ -105,6 +106,7 @@ class Field:
         if self.density is not None:
             within("density", self.density, 0.0, 1e5, "per square arcmin")
         size = size_of(self.size)
+        self.labels  # noqa: B018  # refuses a light that there is not
         shear_at(self.shear, np.zeros(1), np.zeros(1))
         made = {"survey": survey, "bands": survey.band_names, "size": size}
         made |= {name: resolve(getattr(self, name)) for name in ("population", "star_population")}
@@ -115,6 +117,11 @@ class Field:
         within("psf fwhm", widest, 0.0, min(size) * survey.pixel_scale, "arcsec, the frame's shorter side")
 
     @property
+    def labels(self) -> tuple[str, ...]:
+        """All labels of an object."""
+        return field_labels(self._choice)
+
+    @property
     def wcs(self) -> WCS:
         """World coordinates of the frame: TAN, north up, east to the left, about its geometric centre."""
         return wcs_of(self._shape, self._survey.pixel_scale, self.centre)
@@ -123,6 +130,10 @@ class Field:
     def _survey(self) -> catalogs.Survey:
         assert isinstance(self.survey, catalogs.Survey)
         return self.survey
+
+    @functools.cached_property
+    def _choice(self) -> LightChoice:
+        return light_of(self.light)
 
     @property
     def _shape(self) -> tuple[int, int]:
@@ -147,44 +158,25 @@ class Field:
         beyond the frame.
         """
         within("number", number, 0, 2**38)
-        sides = tuple(side + 2.0 * MARGIN for side in self._sides)
-        galaxies, stars = self._ids(seed, int(number), sides[0] * sides[1] / 3600.0)
-        labels = self._galaxies(seed, galaxies, sides)
-        for name, values in self._stars(seed, stars, sides).items():
+        height, width = (side + 2.0 * MARGIN for side in self._sides)
+        mean = self._density() * height * width / 3600.0
+        galaxies, stars = object_ids(seed, int(number), (mean, mean * self.stars))
+        common = (self._survey, self._choice)
+        labels = draw_galaxies(seed, galaxies, *common, self.population, (height, width), self.clustering)
+        for name, values in draw_stars(seed, stars, *common, self.star_population, (height, width)).items():
             labels[name] = np.concatenate([labels[name], values])
         for name, values in zip(("g1", "g2", "kappa"), shear_at(self.shear, labels["x"], labels["y"]), strict=True):
             labels[name] = np.where(labels["star"] == 1, 0.0, values)
         attrs = {"seed": seed, "field": int(number)}
-        return self._catalogue(checked_catalogue(labels, self._survey), np.concatenate([galaxies, stars]), attrs)
+        return self._catalogue(self._checked(labels), np.concatenate([galaxies, stars]), attrs)
 
-    def _ids(self, seed: int, number: int, area: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Object ids of the galaxies and stars of a field of `area` square arcmin."""
+    def _density(self) -> float:
+        """Galaxies per square arcmin."""
         default = catalogs.get_population("field")
-        density = galaxy_density(self._survey, default) if self.density is None else self.density
-        means = within("objects of a field", [density * area, density * area * self.stars], 0, MOST)
-        kinds = ((0, "field.galaxies"), (STARS, "field.stars"))
-        counts = [
-            int(streams.poisson(seed, np.array([number]), effect, np.array([mean]))[0])
-            for (_, effect), mean in zip(kinds, means, strict=True)
-        ]
-        ids = [number * FIELDS + first + np.arange(count) for (first, _), count in zip(kinds, counts, strict=True)]
-        return ids[0].astype(np.int64), ids[1].astype(np.int64)
+        return galaxy_density(self._survey, default) if self.density is None else self.density
 
-    def _galaxies(self, seed: int, ids: NDArray[np.int64], sides: tuple[float, ...]) -> dict[str, Array]:
-        under = truncated(resolve("field")[0], self._survey)
-        over = [truncated(source, self._survey) for source in resolve(self.population)]
-        labels = draw_labels(under, over, self._survey, _GALAXY, seed, ids, tag=".field")
-        labels["x"], labels["y"] = places(seed, ids, (sides[0], sides[1]), self.clustering)
-        return labels | {"star": np.zeros(len(ids))}
-
-    def _stars(self, seed: int, ids: NDArray[np.int64], sides: tuple[float, ...]) -> dict[str, Array]:
-        if not len(ids):
-            return {}
-        under = truncated(resolve("stars")[0], self._survey)
-        labels = draw_labels(under, self.star_population, self._survey, ("flux",), seed, ids, tag=".stars")
-        labels["x"], labels["y"] = places(seed, ids, (sides[0], sides[1]), 0.0)
-        nothing = {name: np.zeros(len(ids)) for name in ("radius", "n", "e1", "e2")}
-        return labels | nothing | {"star": np.ones(len(ids))}
+    def _checked(self, truth: xr.Dataset | Mapping[str, ArrayLike]) -> dict[str, Array]:
+        return checked_catalogue(truth, len(self._survey.bands), self._choice)
 
     def _catalogue(self, labels: dict[str, Array], ids: NDArray[np.int64], attrs: Mapping[str, Any]) -> xr.Dataset:
         return catalogue(labels, ids, self._survey, self.wcs, self._shape, attrs)
@@ -195,8 +187,8 @@ class Field:
         Parameters
         ----------
         truth : Dataset from `draw`, or any mapping of label names to numbers or arrays (object[, band])
-            ``flux radius n e1 e2 x y`` and, if any, ``g1 g2 kappa star``. An object off the frame is drawn as far as
-            its stamp reaches in; where the light of none reaches, the frame is exactly 0.
+            ``flux x y``, those of the light (``radius n e1 e2``) and, if any, ``g1 g2 kappa star``. An object off the
+            frame is drawn as far as its stamp reaches in; where the light of none reaches, the frame is exactly 0.
         labels : {"truth", "pixel"}
             ``pixel`` adds `segmentation` (y, x): 1 + the place in the catalogue of the object that is the brightest of
             all, 0 where all light together is below 1 sigma of the bands stacked by inverse variance.
@@ -207,31 +199,40 @@ class Field:
             For a missing or unknown label, one that is not finite or out of range, or shapes that disagree.
         """
         marked = one_of("labels", labels, ("truth", "pixel")) == "pixel"
-        values = checked_catalogue(truth, self._survey)
-        objects, survey = self._objects(values), self._survey
+        values, survey = self._checked(truth), self._survey
         frame = np.zeros((len(survey.bands), *self._shape), np.float32)
         sigma = np.array([max(band.background_sigma, 1e-30) for band in survey.bands])
         weights = sigma**-2.0 / math.sqrt((sigma**-2.0).sum())
-        marks = None
-        if marked:
-            planes = np.zeros(self._shape, np.float32), np.zeros(self._shape, np.int32)
-            marks = Marks(weights.astype(np.float32), *planes)
-        paint(objects, self._psfs, survey.pixel_scale, sigma, self.accuracy, frame, marks)
-        ids = np.asarray(truth["object_id"] if "object_id" in truth else np.arange(len(objects)), dtype=np.int64)
+        segmentation = np.zeros(self._shape if marked else (0, 0), np.int32)
+        marks = Marks(weights.astype(np.float32), segmentation) if marked else None
+        paint(self._objects(values), self._psfs, survey.pixel_scale, sigma, self.accuracy, frame, marks)
+        ids = np.asarray(truth["object_id"] if "object_id" in truth else np.arange(len(values["x"])), dtype=np.int64)
         ds = self._catalogue(values, ids, getattr(truth, "attrs", {}))
         return frame_planes(ds, survey, {"image": frame}, marks)
 
-    def _objects(self, labels: dict[str, Array]) -> Objects:
+    def _objects(self, labels: dict[str, Array]) -> tuple[Objects, Objects]:
+        """Galaxies and stars."""
         assert isinstance(self.psf, PSFField)
-        star, scale = labels["star"] == 1, self._survey.pixel_scale
-        shown = {**labels, "x": np.zeros(len(star)), "y": np.zeros(len(star))}
-        for name, value in {"radius": 1.0, "n": 1.0, "e1": 0.0, "e2": 0.0, "g1": 0.0, "g2": 0.0, "kappa": 0.0}.items():
-            shown[name] = np.where(star, value, labels[name])
-        light, mu = lensed_sersic(shown)
-        column, row = (labels[k] / scale + (n - 1) / 2.0 for k, n in zip("xy", self._shape[::-1], strict=True))
         cell = self.psf.cell_of(labels["x"], labels["y"], *self._sides)
-        assert isinstance(light, Sersic)
-        return Objects(light, labels["flux"] * mu[:, None], star, column, row, cell)
+        scale, (rows, columns) = self._survey.pixel_scale, self._shape
+        column, row = labels["x"] / scale + (columns - 1) / 2.0, labels["y"] / scale + (rows - 1) / 2.0
+        number = np.arange(1, len(cell) + 1, dtype=np.int32)
+        made = []
+        for kind in (0, 1):
+            these = np.flatnonzero(labels["star"] == kind)
+            light, flux = self._light({name: value[these] for name, value in labels.items()}, bool(kind))
+            made.append(Objects(light, flux, number[these], column[these], row[these], cell[these]))
+        return made[0], made[1]
+
+    def _light(self, labels: dict[str, Array], star: bool) -> tuple[Light, Array]:
+        """Lensed light about the origin, and its flux (N, B)."""
+        labels = labels | dict.fromkeys("xy", np.zeros(len(labels["x"])))
+        if star:
+            return PointSource(labels["flux"].mean(axis=1)), labels["flux"]
+        if self._choice.name != "sersic":
+            return lensed_light(self._choice, labels)
+        light, mu = lensed_sersic(labels)
+        return light, labels["flux"] * mu[:, None]
 
     def observe(self, clean: xr.Dataset, seed: int) -> xr.Dataset:
         """Add noise to a rendered frame: `image`, `variance` and `mask`; what it was is `clean`."""
@@ -262,4 +263,4 @@ class Field:
             Labels of the central objects (x, y from the stamp's centre), ``sample_id`` their object id, all planes;
             in `segmentation` 1 is the central object, 2, 3, ... the others.
         """
-        return cut_stamps(frames, size, chosen, self._survey, FIELD_LABELS)
+        return cut_stamps(frames, size, chosen, self._survey, self.labels)

@@ -110,7 +110,7 @@ def inject(
         painted, spread = add_noise(clean, [_photons(band) for band in survey.bands], seed, ids[part])
         for stamps, frame, power in ((painted, light, 1), (spread, variance, 2)):
             scaled = (stamps * scales[:, None, None] ** power).astype(np.float32)
-            run(kernels.add_stamps, len(frame), scaled, corners, frame)
+            run(kernels.add_stamps, len(frame), scaled, corners, 0, shape[0], frame)
     added = {name: (light[i], variance[i]) for i, name in enumerate(survey.band_names)}
     known = simulator._dataset(labels, ids, truth, seed=seed)
     return Injected(rebuilt(images, planes, added), light, _placed(known, column, row, coordinates))

@@ -4,16 +4,16 @@ from simulators._kernels._jit import kernel
 
 
 @kernel
-def add_stamps(first, last, stamps, corners, frame):
+def add_stamps(first, last, stamps, corners, lowest, end, frame):
     """Add stamps (S, B, n, n) to bands first .. last - 1 of frame (B, Y, X), in their order; corners (S, 2) are the
-    row and column of their first pixel. What lies off the frame is left out.
+    row and column of their first pixel. What lies off the frame and off its rows lowest .. end - 1 is left out.
     """
     side = stamps.shape[2]
     for b in range(first, last):
         for s in range(stamps.shape[0]):
             low, left = corners[s, 0], corners[s, 1]
             start, stop = max(0, -left), min(side, frame.shape[2] - left)
-            for p in range(max(0, -low), min(side, frame.shape[1] - low)):
+            for p in range(max(0, lowest - low), min(side, end - low)):
                 line, row = frame[b, low + p], stamps[s, b, p]
                 for q in range(start, stop):
                     line[left + q] += row[q]

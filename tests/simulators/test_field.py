@@ -75,6 +75,7 @@ def test_segmentation_is_the_brightest_objects(simulated):
     drawn |= {"e1": np.zeros(9), "e2": np.zeros(9), "x": draw.uniform(-9, 9, 9), "y": draw.uniform(-9, 9, 9)}
     ds = field.render(drawn, "pixel")
     each = [field.render({k: v[i] for k, v in drawn.items()})["image"].values.sum(axis=0) for i in range(9)]
+    np.testing.assert_array_equal(ds["image"], field.render(drawn)["image"])  # strips change nothing
     expected = np.where(np.sum(each, axis=0) / 2.0 / np.sqrt(2) >= 1.0, 1 + np.argmax(each, axis=0), 0)
     assert set(np.unique(expected)) == set(range(10))
     assert (ds["segmentation"].values != expected).mean() < 2e-4  # rounding at borders

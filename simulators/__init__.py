@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from simulators.plugin import get_simulator, list_simulators
     from simulators.population import Rows
     from simulators.psf import PSF, Gaussian, Moffat
+    from simulators.shear_injection import inject_shear
     from simulators.simulator import Simulator
     from simulators.strong_lens import StrongLens
     from simulators.weak_lens import WeakLens
@@ -51,6 +52,7 @@ _HOME = {
     "fitted_galaxies": "_profile_fit",
     "get_simulator": "plugin",
     "inject": "injection",
+    "inject_shear": "shear_injection",
     "label_shift": "fit",
     "list_simulators": "plugin",
     "measured_galaxies": "calibration",
@@ -80,6 +82,7 @@ __all__ = [
     "fitted_galaxies",
     "get_simulator",
     "inject",
+    "inject_shear",
     "label_shift",
     "list_simulators",
     "measured_galaxies",

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from catalogs.checks import within
 
-__all__ = ["common_wcs", "planes_of", "rebuilt"]
+__all__ = ["common_wcs", "pixels_of", "planes_of", "rebuilt", "variance_of", "with_pixels"]
 
 MISMATCH = 0.1  # pixels by which bands' coordinates may differ at the corners
 
@@ -31,17 +31,18 @@ def planes_of(images: Any, bands: Iterable[str] | None, default: tuple[str, ...]
         labelled = hasattr(images, "coords") and "band" in images.coords
         own = [str(name) for name in np.atleast_1d(images.coords["band"].values)] if labelled else None
         names = own or list(bands if bands is not None else default)
-        listed = [images] if np.ndim(_pixels(images)) == 2 else list(images)
+        listed = [images] if np.ndim(pixels_of(images)) == 2 else list(images)
         if len(listed) != len(names):
             raise ValueError(f"images have {len(listed)} planes for the {len(names)} bands {', '.join(names)}")
         planes = dict(zip(names, listed, strict=True))
-    shapes = {name: np.shape(_pixels(plane)) for name, plane in planes.items()}
+    shapes = {name: np.shape(pixels_of(plane)) for name, plane in planes.items()}
     if not shapes or any(len(shape) != 2 for shape in shapes.values()) or len(set(shapes.values())) != 1:
         raise ValueError(f"images must be planes (y, x) of one shape; got {shapes}")
     return planes
 
 
-def _pixels(plane: Any) -> Any:
+def pixels_of(plane: Any) -> Any:
+    """The array of a plane."""
     return plane.data if hasattr(plane, "wcs") and hasattr(plane, "uncertainty") else plane
 
 
@@ -60,7 +61,7 @@ def common_wcs(planes: Mapping[str, Any], given: Any, scale: float) -> Any:
         return None
     from astropy.wcs.utils import proj_plane_pixel_scales
 
-    ny, nx = np.shape(_pixels(next(iter(planes.values()))))
+    ny, nx = np.shape(pixels_of(next(iter(planes.values()))))
     x, y = np.array([0.0, nx - 1, 0, nx - 1]), np.array([0.0, 0, ny - 1, ny - 1])
     first, reference = next(iter(known.items()))
     for name, wcs in known.items():
@@ -74,33 +75,39 @@ def common_wcs(planes: Mapping[str, Any], given: Any, scale: float) -> Any:
     return reference
 
 
-def rebuilt(images: Any, planes: Mapping[str, Any], added: Mapping[str, tuple[NDArray[Any], NDArray[Any]]]) -> Any:
-    """`images` of the same form, with (light, variance) planes added to the bands in `added`."""
-    made = {name: _with(plane, *added[name]) if name in added else plane for name, plane in planes.items()}
+def rebuilt(images: Any, planes: Mapping[str, Any]) -> Any:
+    """`planes` in the form that `images` have."""
     if isinstance(images, Mapping):
-        return made
+        return dict(planes)
     if hasattr(images, "coords"):
-        values = [np.asarray(plane) for plane in made.values()]
+        values = [np.asarray(plane) for plane in planes.values()]
         return images.copy(data=np.stack(values) if images.ndim == 3 else values[0])
     if isinstance(images, np.ndarray):
-        return np.stack(list(made.values())) if images.ndim == 3 else next(iter(made.values()))
-    return next(iter(made.values())) if len(made) == 1 else list(made.values())
+        return np.stack(list(planes.values())) if images.ndim == 3 else next(iter(planes.values()))
+    return next(iter(planes.values())) if len(planes) == 1 else list(planes.values())
 
 
-def _with(plane: Any, light: NDArray[Any], variance: NDArray[Any]) -> Any:
-    """A plane with light added; the variance of a CCDData grows by that of the light."""
-    pixels = np.asarray(_pixels(plane))
-    dtype = pixels.dtype if pixels.dtype.kind == "f" else np.dtype(np.float32)
-    data = (pixels + light).astype(dtype)
+def variance_of(plane: Any) -> NDArray[np.float64] | None:
+    """The variance that a CCDData carries."""
+    if getattr(plane, "uncertainty", None) is None:
+        return None
+    from astropy.nddata import VarianceUncertainty
+
+    own = plane.uncertainty.represent_as(VarianceUncertainty).array
+    return within("variance of the images", own, 0.0, np.inf)
+
+
+def with_pixels(plane: Any, pixels: NDArray[Any], variance: NDArray[Any] | None) -> Any:
+    """The plane with other pixels and, of a CCDData that carries one, another variance."""
+    own = np.asarray(pixels_of(plane)).dtype
+    data = pixels.astype(own if own.kind == "f" else np.float32)
     if not hasattr(plane, "uncertainty"):
         return plane.copy(data=data) if hasattr(plane, "coords") else data
     out = copy.deepcopy(plane)
     out.data = data
-    if plane.uncertainty is not None:
+    if variance is not None:
         from astropy.nddata import VarianceUncertainty
 
-        own = plane.uncertainty.represent_as(VarianceUncertainty)
-        within("variance of the images", own.array, 0.0, np.inf)
-        grown = VarianceUncertainty(own.array + variance, unit=own.unit)
-        out.uncertainty = grown.represent_as(type(plane.uncertainty))
+        unit = plane.uncertainty.represent_as(VarianceUncertainty).unit
+        out.uncertainty = VarianceUncertainty(variance, unit=unit).represent_as(type(plane.uncertainty))
     return out

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from catalogs import Band
 from catalogs.checks import one_of, within
-from simulators._image_forms import common_wcs, planes_of, rebuilt
+from simulators._image_forms import common_wcs, pixels_of, planes_of, rebuilt, variance_of, with_pixels
 from simulators._kernels import frames as kernels
 from simulators._kernels._jit import run
 from simulators.labels import LABELS
@@ -111,9 +111,17 @@ def inject(
         for stamps, frame, power in ((painted, light, 1), (spread, variance, 2)):
             scaled = (stamps * scales[:, None, None] ** power).astype(np.float32)
             run(kernels.add_stamps, len(frame), scaled, corners, 0, shape[0], frame)
-    added = {name: (light[i], variance[i]) for i, name in enumerate(survey.band_names)}
+    made = dict(planes)
+    for name, added, spread in zip(survey.band_names, light, variance, strict=True):
+        made[name] = _painted(planes[name], added, spread)
     known = simulator._dataset(labels, ids, truth, seed=seed)
-    return Injected(rebuilt(images, planes, added), light, _placed(known, column, row, coordinates))
+    return Injected(rebuilt(images, made), light, _placed(known, column, row, coordinates))
+
+
+def _painted(plane: Any, light: NDArray[np.float32], variance: NDArray[np.float32]) -> Any:
+    """A plane with light added, and the variance that it carries."""
+    own = variance_of(plane)
+    return with_pixels(plane, np.asarray(pixels_of(plane)) + light, None if own is None else own + variance)
 
 
 def _places(x: ArrayLike, y: ArrayLike, wcs: Any, sky: bool, count: int, shape: tuple[int, ...]) -> tuple[Array, Array]:

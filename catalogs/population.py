@@ -50,10 +50,23 @@ def _power_law(u: Array, p: Mapping[str, float]) -> Array:
 
 
 def _counts(u: Array, p: Mapping[str, float]) -> Array:
-    rate = p["slope"] * math.log(10.0)
-    if rate == 0.0:
-        return _uniform(u, p)
-    return p["low"] + np.log1p(u * math.expm1(rate * (p["high"] - p["low"]))) / rate
+    knee = min(max(p["knee"], p["low"]), p["high"])
+    bright, faint = p["bright_slope"] * math.log(10.0), p["slope"] * math.log(10.0)
+    first = math.exp(bright * (p["low"] - knee))  # density at low, that at the knee being 1
+    above = first * _grown(bright, knee - p["low"])
+    amount = u * (above + _grown(faint, p["high"] - knee))
+    beyond = knee + _length(faint, np.maximum(amount - above, 0.0))
+    return np.where(amount < above, p["low"] + _length(bright, np.minimum(amount, above) / first), beyond)
+
+
+def _grown(rate: float, length: float) -> float:
+    """Integral of exp(rate x) from 0 to `length`."""
+    return math.expm1(rate * length) / rate if rate else length
+
+
+def _length(rate: float, amount: Array) -> Array:
+    """The length over which the integral is `amount`."""
+    return np.asarray(np.log1p(rate * amount) / rate if rate else amount)
 
 
 def _rayleigh(u: Array, p: Mapping[str, float]) -> Array:
@@ -86,7 +99,7 @@ _FAMILIES = {
     "normal": _Family(_normal, ("mean", "sigma"), _UNBOUNDED),
     "lognormal": _Family(_lognormal, ("median", "sigma"), {"low": 0.0, "high": math.inf}),
     "power_law": _Family(_power_law, ("index", "low", "high")),
-    "counts": _Family(_counts, ("slope", "low", "high")),
+    "counts": _Family(_counts, ("slope", "low", "high"), {"knee": -math.inf, "bright_slope": 0.0}),
     "rayleigh": _Family(_rayleigh, ("sigma",), {"high": math.inf}),
     "gamma": _Family(_gamma, ("index", "scale", "power"), {"low": 0.0, "high": math.inf}),
 }
@@ -104,9 +117,9 @@ class Prior:
     parameters : mapping
         ``constant`` value; ``uniform`` low, high; ``normal`` mean, sigma; ``lognormal`` median, sigma (of the natural
         logarithm); ``power_law`` index, low, high (density x^index); ``counts`` slope, low, high (density
-        10^(slope x), as of magnitudes); ``rayleigh`` sigma; ``gamma`` index, scale, power (density
-        x^index exp(-(x / scale)^power)). The unbounded ones also take the bounds ``low`` and ``high`` (rayleigh:
-        ``high``), between which they are renormalised.
+        10^(slope x), as of magnitudes; with ``knee`` and ``bright_slope`` another slope below the knee); ``rayleigh``
+        sigma; ``gamma`` index, scale, power (density x^index exp(-(x / scale)^power)). The unbounded ones also take the
+        bounds ``low`` and ``high`` (rayleigh: ``high``), between which they are renormalised.
     unit : str
         An astropy unit, or ``mag`` for a flux given as AB magnitude.
     reference : str
@@ -142,6 +155,8 @@ class Prior:
             open_low = positive and not (name == "low" and values["index"] > -1.0)
             within(f"{self.distribution} {name}", values[name], lowest, 1e30, self.unit, open_low=open_low)
         low, high = values.get("low", 0.0), values.get("high", math.inf)
+        if self.distribution == "counts" and ("knee" in self.parameters) != ("bright_slope" in self.parameters):
+            raise ValueError("counts: knee and bright_slope need one another")
         if self.distribution == "gamma":
             within("gamma index", values["index"], -1.0, 1e30, open_low=True)
             within("gamma low", low, 0.0, 1e30, self.unit)
@@ -190,12 +205,14 @@ class Population:
     relations : sequence of Relation
         Labels drawn from others, each from those above it.
     tracks : mapping of str to ColourTrack
-        Flux label -> its colours by redshift, in place of `colours`.
+        Flux label -> its colours by redshift or by its own magnitude, in place of `colours`.
     cosmology : mapping
         ``H0`` [km / (Mpc s)] and ``Om0`` of the flat LambdaCDM of the relations.
     repeats : mapping of str to Prior
         What the names of labels begin with that an object has several of -> the prior of their number, which is
         rounded. Each is drawn anew; beyond the number drawn fluxes and Einstein radii are zero.
+    scatters : mapping
+        Flux label -> {band name: what one standard deviation of an object's colour adds to the magnitude there}.
     """
 
     name: str
@@ -208,6 +225,7 @@ class Population:
     tracks: Mapping[str, ColourTrack] = field(default_factory=dict)
     cosmology: Mapping[str, float] = field(default_factory=dict)
     repeats: Mapping[str, Prior] = field(default_factory=dict)
+    scatters: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         labels = self.labels
@@ -217,9 +235,10 @@ class Population:
         drawn = [label for label in labels if label not in self.ties]
         for label in self.ties.values():
             one_of(f"tied label of population {self.name!r}", label, drawn)
-        for label, offsets in self.colours.items():
-            one_of(f"coloured label of population {self.name!r}", label, labels)
-            within(f"colours of {label}", list(offsets.values()), -20.0, 20.0, "mag")
+        for kind, table in (("colours", self.colours), ("scatter", self.scatters)):
+            for label, offsets in table.items():
+                one_of(f"coloured label of population {self.name!r}", label, labels)
+                within(f"{kind} of {label}", list(offsets.values()), -20.0, 20.0, "mag")
         for pair, prior in self.pairs.items():
             if prior.support[0] < 0:
                 raise ValueError(f"population {self.name!r}: the length of ({', '.join(pair)}) can be negative")
@@ -241,7 +260,7 @@ class Population:
                 one_of(f"factor of {labels[0]} in population {self.name!r}", prior.times, given)
         for label, track in self.tracks.items():
             one_of(f"coloured label of population {self.name!r}", label, self.labels)
-            one_of(f"redshift of the colours of population {self.name!r}", track.redshift, given)
+            one_of(f"redshift of the colours of population {self.name!r}", track.of, given)
         for name, value in self.cosmology.items():
             low, high = COSMOLOGY[one_of("cosmological parameter", name, COSMOLOGY)]
             within(name, value, low, high)
@@ -261,5 +280,17 @@ class Population:
         return (*self.priors, *(label for pair in self.pairs for label in pair), *related, *self.ties)
 
     def offset(self, label: str, band: str) -> float:
-        """Magnitude in `band` minus the magnitude that the prior of `label` draws; 0 where none is known."""
+        """Magnitude in `band` minus the magnitude that the prior of `label` draws, of the faintest; 0 where none is
+        known.
+        """
+        track = self.tracks.get(label)
+        if track is not None and track.of == label:
+            return track.bands.get(band, (0.0,))[-1]
         return self.colours.get(label, {}).get(band, 0.0)
+
+    def offsets(self, label: str, band: str, of: Mapping[str, Array]) -> Array | float:
+        """The same of every object; `of` holds the magnitude itself and the redshift that colours follow."""
+        track = self.tracks.get(label)
+        if track is None or (track.of == label and band not in track.bands):
+            return self.offset(label, band)
+        return track.offset(band, of[track.of])

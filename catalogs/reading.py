@@ -154,12 +154,15 @@ def _float(where: str, value: object) -> float:
     return float(value)
 
 
+_TABLES = ("title", "priors", "pairs", "relations", "ties", "colours", "scatter", "cosmology", "repeats")
+
+
 def read_population(name: str, document: Mapping[str, Any]) -> Population:
     """The population of a TOML document (tables ``priors``, ``pairs``, ``relations``, ``ties``, ``colours``,
-    ``cosmology``, ``repeats``).
+    ``scatter``, ``cosmology``, ``repeats``).
     """
     for key in document:
-        one_of("table", key, ("title", "priors", "pairs", "relations", "ties", "colours", "cosmology", "repeats"))
+        one_of("table", key, _TABLES)
     sources: dict[str, str] = {}
     priors = {label: _prior(label, entry, sources) for label, entry in document.get("priors", {}).items()}
     pairs = {}
@@ -174,18 +177,26 @@ def read_population(name: str, document: Mapping[str, Any]) -> Population:
     for label, entry in document.get("colours", {}).items():
         table = _table(f"colours.{label}", entry)
         sources[f"colours.{label}"] = _source(f"colours.{label}", table)
-        if "redshift" in table:
-            tracks[label] = _track(f"colours.{label}", table)
+        if "redshift" in table or "at" in table:
+            tracks[label] = _track(f"colours.{label}", table, label)
         else:
-            colours[label] = {
-                band: _float(f"colours.{label}: {band}", item) for band, item in table.items() if band not in _SOURCE
-            }
+            colours[label] = _offsets(f"colours.{label}", table)
+    scatters = {}
+    for label, entry in document.get("scatter", {}).items():
+        table = _table(f"scatter.{label}", entry)
+        sources[f"scatter.{label}"] = _source(f"scatter.{label}", table)
+        scatters[label] = _offsets(f"scatter.{label}", table)
     ties = dict(document.get("ties", {}))
     cosmology = _cosmology(document, sources)
     repeats = {
         label: _prior(f"repeats.{label}", entry, sources) for label, entry in document.get("repeats", {}).items()
     }
-    return Population(name, priors, pairs, ties, colours, sources, relations, tracks, cosmology, repeats)
+    return Population(name, priors, pairs, ties, colours, sources, relations, tracks, cosmology, repeats, scatters)
+
+
+def _offsets(where: str, table: dict[str, Any]) -> dict[str, float]:
+    """Band -> magnitudes."""
+    return {band: _float(f"{where}: {band}", item) for band, item in table.items() if band not in _SOURCE}
 
 
 def _prior(label: str, entry: object, sources: dict[str, str]) -> Prior:
@@ -217,14 +228,15 @@ def _relation(label: str, entry: object, sources: dict[str, str]) -> Relation:
         raise ValueError(f"{where}: {error}") from None
 
 
-def _track(where: str, table: dict[str, Any]) -> ColourTrack:
+def _track(where: str, table: dict[str, Any], label: str) -> ColourTrack:
+    """Colours along a redshift, or along the magnitude of `label` itself."""
     lists = {key: item for key, item in table.items() if key not in (*_SOURCE, "redshift")}
     for key, item in lists.items():
         if not isinstance(item, list):
-            raise ValueError(f"{where}: {key} = {item!r} must be a list, one value per redshift of `at`")
+            raise ValueError(f"{where}: {key} = {item!r} must be a list, one value for each of `at`")
     numbers = {key: tuple(_float(f"{where}: {key}", one) for one in item) for key, item in lists.items()}
     try:
-        return ColourTrack(str(table["redshift"]), numbers.pop("at", ()), numbers)
+        return ColourTrack(str(table.get("redshift", label)), numbers.pop("at", ()), numbers)
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from None
 

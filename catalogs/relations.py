@@ -142,33 +142,33 @@ class Relation:
 
 @dataclass(frozen=True)
 class ColourTrack:
-    """Magnitudes by redshift: those in each band minus the magnitude drawn.
+    """Magnitudes by redshift, or by the magnitude drawn: those in each band minus the latter.
 
     Parameters
     ----------
-    redshift : str
-        The label that holds the redshift.
+    of : str
+        The label that holds the redshift, or the magnitude.
     at : tuple of float
-        Redshifts, growing.
+        Its values, growing.
     bands : mapping of str to tuple of float
         Band name -> offset at each of them [mag], straight lines between, constant beyond.
     """
 
-    redshift: str
+    of: str
     at: tuple[float, ...]
     bands: Mapping[str, tuple[float, ...]]
 
     def __post_init__(self) -> None:
         at = within("colours: at", self.at, 0.0, 1e3)
         if at.ndim != 1 or at.size < 2 or (np.diff(at) <= 0).any():
-            raise ValueError(f"colours: at = {self.at} must be two or more growing redshifts")
+            raise ValueError(f"colours: at = {self.at} must be two or more growing values")
         for band, offsets in self.bands.items():
             if np.shape(offsets) != at.shape:
-                raise ValueError(f"colours of {band}: {np.size(offsets)} values for {at.size} redshifts")
+                raise ValueError(f"colours of {band}: {np.size(offsets)} values for {at.size} of `at`")
             within(f"colours of {band}", offsets, -20.0, 20.0, "mag")
 
-    def offset(self, band: str, redshift: ArrayLike) -> Array:
-        """Magnitude in `band` minus the magnitude drawn, shape of `redshift`.
+    def offset(self, band: str, value: ArrayLike) -> Array:
+        """Magnitude in `band` minus the magnitude drawn, shape of `value`.
 
         Raises
         ------
@@ -176,4 +176,4 @@ class ColourTrack:
             For a band that it does not have.
         """
         offsets = self.bands[one_of("band of the colours", band, self.bands)]
-        return np.asarray(np.interp(np.asarray(redshift), self.at, offsets))
+        return np.asarray(np.interp(np.asarray(value), self.at, offsets))

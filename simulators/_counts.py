@@ -13,12 +13,14 @@ from catalogs import Survey
 from simulators import streams
 from simulators.population import Source
 
-__all__ = ["galaxy_density", "limit_of", "places", "truncated"]
+__all__ = ["density", "limit_of", "places", "truncated"]
 
 Array = NDArray[np.float64]
 SNR = 5.0  # of a point source at the depth
 BEYOND = 1.0  # magnitudes below the depth down to which there are objects: their blends are part of the sky
-COUNTS, SLOPE, PIVOT = 46.0, 0.31, 25.0  # LSST Science Book (arXiv:0912.0201), section 3.7: galaxies per square arcmin
+# Objects per square arcmin and magnitude at a magnitude. Galaxies: LSST Science Book (arXiv:0912.0201), section 3.7,
+# 46 x 10^(0.31 (i - 25)) brighter than i, times the 0.8 that a KiDS field has of it at r = 22.5 to 24.5. Stars: there.
+AMOUNT = {"field": (26.3, 25.0), "stars": (0.18, 20.0)}
 CLUSTER, POWER = 60.0, 0.8  # largest separation in a group [arcsec], and w(theta) ~ theta^-0.8 (Peebles 1980)
 
 
@@ -28,7 +30,7 @@ def limit_of(survey: Survey, population: catalogs.Population) -> float:
     deepest = np.array(limits)[~np.isnan(limits)]
     if not deepest.size:
         raise ValueError(
-            f"survey {survey.name!r} has no zero point, so its depth is unknown: give density and population"
+            f"survey {survey.name!r} has no zero point, so its depth is unknown: give density, stars and populations"
         )
     return float(deepest.max()) + BEYOND
 
@@ -46,10 +48,18 @@ def truncated(population: Source, survey: Survey) -> Source:
     return dataclasses.replace(population, priors={**population.priors, "flux": cut})
 
 
-def galaxy_density(survey: Survey, population: catalogs.Population) -> float:
-    """Galaxies per square arcmin of number counts down to the survey's limit."""
-    faint = min(limit_of(survey, population), population.priors["flux"].parameters["high"])
-    return float(COUNTS * 10.0 ** (SLOPE * (faint - PIVOT)))
+def density(name: str, survey: Survey) -> float:
+    """Objects per square arcmin of the number counts of population `name` down to the survey's limit."""
+    population = catalogs.get_population(name)
+    counts = population.priors["flux"].parameters
+    amount, at = AMOUNT[name]
+    faint = min(limit_of(survey, population), counts["high"])
+    knee = counts.get("knee", counts["low"])
+    slope, bright = (counts.get(name, 0.0) * math.log(10.0) for name in ("slope", "bright_slope"))
+    total = math.expm1(slope * max(faint - knee, 0.0)) / slope
+    if bright:
+        total += (math.exp(bright * min(faint - knee, 0.0)) - math.exp(bright * (counts["low"] - knee))) / bright
+    return float(amount * math.exp(slope * (knee - at)) * total)
 
 
 def places(seed: int, ids: NDArray[np.int64], sides: tuple[float, float], clustering: float) -> tuple[Array, Array]:

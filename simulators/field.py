@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 import catalogs
 from catalogs.checks import one_of, within
-from simulators._counts import galaxy_density
+from simulators._counts import density
 from simulators._field_data import catalogue, checked_catalogue, field_labels, frame_planes, size_of, wcs_of
 from simulators._field_draw import draw_galaxies, draw_stars, object_ids
 from simulators._field_stamps import cut_stamps
@@ -56,8 +56,8 @@ class Field:
         below the survey's 5 sigma depth.
     density : float, optional
         Galaxies per square arcmin; by default the number counts down to that limit.
-    stars : float
-        Stars for each galaxy.
+    stars : float, optional
+        Stars for each galaxy; by default their number counts.
     star_population : as `population`
         Gives stars' flux; ``stars`` is underneath.
     clustering : float
@@ -87,7 +87,7 @@ class Field:
     light: LightLike = "sersic"
     population: PopulationLike = ()
     density: float | None = None
-    stars: float = 0.1
+    stars: float | None = None
     star_population: PopulationLike = ()
     clustering: float = 0.3
     shear: ShearLike = None
@@ -99,7 +99,8 @@ class Field:
     def __post_init__(self) -> None:
         survey = survey_of(self.survey, self.bands, self.pixel_scale)
         one_of("accuracy", self.accuracy, ACCURACY)
-        within("stars", self.stars, 0.0, 1e3, "per galaxy")
+        if self.stars is not None:
+            within("stars", self.stars, 0.0, 1e3, "per galaxy")
         within("clustering", self.clustering, 0.0, 0.99)
         within("centre right ascension", self.centre[0], -360.0, 360.0, "deg")
         within("centre declination", self.centre[1], -90.0, 90.0, "deg")
@@ -159,8 +160,7 @@ class Field:
         """
         within("number", number, 0, 2**38)
         height, width = (side + 2.0 * MARGIN for side in self._sides)
-        mean = self._density() * height * width / 3600.0
-        galaxies, stars = object_ids(seed, int(number), (mean, mean * self.stars))
+        galaxies, stars = object_ids(seed, int(number), self._means(height * width / 3600.0))
         common = (self._survey, self._choice)
         labels = draw_galaxies(seed, galaxies, *common, self.population, (height, width), self.clustering)
         for name, values in draw_stars(seed, stars, *common, self.star_population, (height, width)).items():
@@ -170,10 +170,11 @@ class Field:
         attrs = {"seed": seed, "field": int(number)}
         return self._catalogue(self._checked(labels), np.concatenate([galaxies, stars]), attrs)
 
-    def _density(self) -> float:
-        """Galaxies per square arcmin."""
-        default = catalogs.get_population("field")
-        return galaxy_density(self._survey, default) if self.density is None else self.density
+    def _means(self, area: float) -> tuple[float, float]:
+        """Expected galaxies and stars of `area` square arcmin."""
+        galaxies = density("field", self._survey) if self.density is None else self.density
+        stars = density("stars", self._survey) if self.stars is None else self.stars * galaxies
+        return area * galaxies, area * stars
 
     def _checked(self, truth: xr.Dataset | Mapping[str, ArrayLike]) -> dict[str, Array]:
         return checked_catalogue(truth, len(self._survey.bands), self._choice)

@@ -219,7 +219,8 @@ def _draw_priors(
         drawn.update(_independent(source, mine, drawn, seed, ids, tag, last=True))
     for source, mine in sources:
         for label in mine.intersection(magnitudes):
-            drawn[label] = _fluxes(source, label, magnitudes[label], drawn, survey)
+            kicks = streams.normal(seed, ids, f"label.{label}.colour{tag}") if label in source.scatters else None
+            drawn[label] = _fluxes(source, label, magnitudes[label], drawn, survey, kicks)
     for source, mine in sources:
         drawn.update({label: drawn[tied] for label, tied in source.ties.items() if label in mine})
     return drawn
@@ -252,20 +253,24 @@ def _independent(
 
 
 def _fluxes(
-    source: catalogs.Population, label: str, magnitude: Array, drawn: Mapping[str, Array], survey: catalogs.Survey
+    source: catalogs.Population,
+    label: str,
+    magnitude: Array,
+    drawn: Mapping[str, Array],
+    survey: catalogs.Survey,
+    kicks: Array | None,
 ) -> Array:
-    """Fluxes (S, band) in the survey's unit of AB magnitudes (S,)."""
+    """Fluxes (S, band) in the survey's unit of AB magnitudes (S,); `kicks` (S,) scatter their colours."""
     uncalibrated = [band.name for band in survey.bands if not math.isfinite(band.zero_point)]
     if uncalibrated:
         raise ValueError(
             f"population {source.name!r} gives {label} as AB magnitude, but band {', '.join(uncalibrated)} of survey "
             f"{survey.name!r} has no zero point: give fluxes as Rows"
         )
-    track = source.tracks.get(label)
-    bands = [
-        magnitude
-        + (track.offset(band.name, drawn[track.redshift]) if track else source.offset(label, band.name))
-        - band.zero_point
-        for band in survey.bands
-    ]
+    bands = []
+    for band in survey.bands:
+        own = magnitude + source.offsets(label, band.name, {**drawn, label: magnitude}) - band.zero_point
+        if kicks is not None:
+            own = own + kicks * source.scatters[label].get(band.name, 0.0)
+        bands.append(own)
     return 10.0 ** (-0.4 * np.stack(bands, axis=1))

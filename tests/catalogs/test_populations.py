@@ -142,7 +142,7 @@ def test_packaged_populations(name):
         assert LABELS[label].unit == LABELS[source].unit
     sources = catalogs.references(name)
     tables = (population.priors, population.pairs, population.relations, population.colours)
-    tables += (population.tracks, population.repeats)
+    tables += (population.tracks, population.repeats, population.scatters)
     assert len(sources) == sum(map(len, tables)) + bool(population.cosmology)
     assert all(len(text) > 20 for text in sources.values())
 
@@ -152,6 +152,23 @@ def test_weak_lensing_magnitudes_follow_the_counts():
     m = catalogs.get_population("weak-lensing").priors["flux"].quantile(np.random.default_rng(5).random(400_000))
     bright, faint = (np.count_nonzero((m >= low) & (m < low + 1)) for low in (22.0, 23.0))
     assert faint / bright == pytest.approx(10**0.36, rel=0.02)
+
+
+def test_counts_bend_at_their_knee():
+    """Numbers in half magnitudes follow 10^(0.2 m) up to 22 and 10^(0.5 m) beyond, without a step between."""
+    bent = {"slope": 0.5, "bright_slope": 0.2, "knee": 22.0, "low": 20.0, "high": 24.0}
+    m = Prior("counts", bent, "mag", "a test").quantile((np.arange(400_000) + 0.5) / 400_000)
+    numbers = np.histogram(m, [20.0, 21.0, 22.0, 23.0, 24.0])[0].astype(float)
+    bright, faint = 0.2 * np.log(10), 0.5 * np.log(10)
+    expected = [np.expm1(bright) / bright * 10**-0.4, np.expm1(bright) / bright * 10**-0.2]
+    expected += [np.expm1(faint) / faint, np.expm1(faint) / faint * 10**0.5]
+    np.testing.assert_allclose(numbers / numbers[0], np.array(expected) / expected[0], rtol=1e-3)
+    single = Prior("counts", {"slope": 0.3, "low": 20.0, "high": 24.0}, "mag", "a test")
+    same = Prior("counts", bent | {"slope": 0.3, "bright_slope": 0.3}, "mag", "a test")
+    u = np.linspace(0, 1, 101)
+    np.testing.assert_allclose(same.quantile(u), single.quantile(u), rtol=1e-12)
+    with pytest.raises(ValueError, match="knee and bright_slope need one another"):
+        Prior("counts", {"slope": 0.3, "low": 20.0, "high": 24.0, "knee": 22.0}, "mag", "a test")
 
 
 def test_offset_is_zero_where_nothing_is_known():
@@ -185,6 +202,12 @@ g = 0.5
 unit = "mag"
 reference = "a paper"
 date = 2026-11-22
+
+[scatter.flux]
+g = 0.1
+unit = "mag"
+reference = "a paper"
+date = 2026-11-22
 """
 
 
@@ -195,7 +218,10 @@ def test_a_users_own_population(tmp_path):
     assert population.labels == ("flux", "e1", "e2", "source_e1")
     assert population.priors["flux"].support == (20.0, 24.0)
     assert population.offset("flux", "g") == 0.5
-    assert catalogs.references(str(path)) == dict.fromkeys(("flux", "e", "colours.flux"), "a paper (2026-11-22)")
+    assert catalogs.references(str(path)) == dict.fromkeys(
+        ("flux", "e", "colours.flux", "scatter.flux"), "a paper (2026-11-22)"
+    )
+    assert population.scatters == {"flux": {"g": 0.1}}
 
 
 @pytest.mark.parametrize(
@@ -210,6 +236,10 @@ def test_a_users_own_population(tmp_path):
         ('source_e1 = "e1"', 'source_e1 = "e3"', "unknown tied label of population 'mine' 'e3': did you mean 'e"),
         ("[colours.flux]", "[colours.fluxes]", "unknown coloured label of population 'mine' 'fluxes'"),
         ("g = 0.5", "g = nan", "colours of flux = nan"),
+        ("g = 0.1", "g = inf", "scatter of flux = inf"),
+        ("[scatter.flux]", "[scatter.flx]", "unknown coloured label of population 'mine' 'flx'"),
+        ("g = 0.5", "at = [20.0, 19.0]\ng = [0.5, 0.6]", "two or more growing values"),
+        ("g = 0.5", "at = [20.0, 21.0]\ng = 0.5", "must be a list, one value for each of `at`"),
         ("[ties]", "[knots]", "unknown table 'knots'"),
         ('"a paper"', '""', "reference is empty"),
     ],

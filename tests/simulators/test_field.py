@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from catalogs import Band, Survey, get_population, get_survey
 from simulators import Field, Gaussian, Moffat, WeakLens
-from simulators._counts import galaxy_density, limit_of, places
+from simulators._counts import density, limit_of, places
 from simulators._kernels._jit import set_threads
 from simulators.psf import PSFField
 
@@ -120,21 +122,44 @@ def test_shear_moves_shapes():
 
 
 def test_counts_follow_the_survey():
-    """Number and faintest magnitude follow the depth; half of the cumulative counts lie in the last 0.97 mag."""
-    kids, lsst = get_survey("kids").select("r"), get_survey("lsst").select("r")
+    """Number and faintest magnitude follow the depth, the slope is that of the counts, bright and faint."""
+    kids, lsst = get_survey("kids").select("i"), get_survey("lsst").select("i")
     population = get_population("field")
     assert limit_of(lsst, population) > limit_of(kids, population) + 0.5
-    field = Field(survey=kids, size=1024, clustering=0.0, stars=0.2)
-    ds = field.draw(5)
+    survey = seeing_to(lsst, 26.4)
+    ds = Field(survey=survey, size=2048, clustering=0.0).draw(5)
     galaxies = ds["star"].values == 0
-    area = (1024 * 0.2 + 12.0) ** 2 / 3600
-    expected = galaxy_density(kids, population) * area
-    assert galaxies.sum() == pytest.approx(expected, abs=5 * np.sqrt(expected))
-    assert (~galaxies).sum() == pytest.approx(0.2 * expected, abs=5 * np.sqrt(0.2 * expected))
-    magnitude = 31.4 - 2.5 * np.log10(ds["flux"].values[galaxies, 0]) - population.offset("flux", "r")
-    limit = limit_of(kids, population)
-    assert magnitude.max() <= limit
-    assert (magnitude > limit - np.log10(2) / 0.31).mean() == pytest.approx(0.5, abs=2.5 / np.sqrt(expected))
+    area = (2048 * 0.2 + 12.0) ** 2 / 3600
+    for name, count in (("field", galaxies.sum()), ("stars", (~galaxies).sum())):
+        expected = density(name, survey) * area
+        assert count == pytest.approx(expected, abs=5 * np.sqrt(expected))
+    magnitude = 31.4 - 2.5 * np.log10(ds["flux"].values[galaxies, 0])
+    assert 26.35 < magnitude.max() <= 26.4
+    counts = np.log10(np.histogram(magnitude, [22.4, 23.4, 24.4, 25.4, 26.4])[0])
+    assert np.diff(counts)[[0, 2]].tolist() == pytest.approx([0.37, 0.31], abs=0.06)
+    deep, deeper = (density("field", seeing_to(lsst, limit)) for limit in (24.5, 25.5))
+    assert deeper - deep == pytest.approx(0.8 * 46 * (10**0.155 - 10**-0.155), rel=2e-3)  # the published law
+
+
+def seeing_to(survey, limit):
+    """The survey's only band with noise that lets it see galaxies to the magnitude `limit`."""
+    band, off = survey.bands[0], limit - limit_of(survey, get_population("field"))
+    noise = band.background_sigma * 10 ** (-0.4 * off)
+    return dataclasses.replace(survey, bands=(dataclasses.replace(band, background_sigma=noise, sky=0.0),))
+
+
+def test_colours_scatter_along_one_line():
+    """Red galaxies are red in both colours, bright ones redder, stars redder still; i is the counts' own band."""
+    ds = Field(survey="lsst", bands="gri", size=2048, density=600.0, clustering=0.0).draw(5)
+    g, r, i = 31.4 - 2.5 * np.log10(ds["flux"].values.T)
+    star = ds["star"].values == 1
+    bright, faint = (~star & (i > low) & (i < low + 1) for low in (21.0, 25.0))
+    for these, middle in ((bright, 0.82), (faint, 0.49)):
+        assert np.median((g - r)[these]) == pytest.approx(middle, abs=0.05)
+        assert (g - r)[these].std() == pytest.approx(0.30, abs=0.05)
+        assert (r - i)[these].std() == pytest.approx(0.12, abs=0.03)
+        assert np.corrcoef((g - r)[these], (r - i)[these])[0, 1] > 0.95
+    assert np.median((g - r)[star & (i > 20)]) > 1.1
 
 
 def test_sizes_follow_the_magnitude():

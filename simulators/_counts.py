@@ -21,7 +21,7 @@ BEYOND = 1.0  # magnitudes below the depth down to which there are objects: thei
 # Objects per square arcmin and magnitude at a magnitude. Galaxies: LSST Science Book (arXiv:0912.0201), section 3.7,
 # 46 x 10^(0.31 (i - 25)) brighter than i, times the 0.8 that a KiDS field has of it at r = 22.5 to 24.5. Stars: there.
 AMOUNT = {"field": (26.3, 25.0), "stars": (0.18, 20.0)}
-CLUSTER, POWER = 60.0, 0.8  # largest separation in a group [arcsec], and w(theta) ~ theta^-0.8 (Peebles 1980)
+CLUSTER, POWER = 20.0, 0.8  # largest separation in a group [arcsec], and w(theta) ~ theta^-0.8 (Peebles 1980)
 
 
 def limit_of(survey: Survey, population: catalogs.Population) -> float:
@@ -66,7 +66,7 @@ def places(seed: int, ids: NDArray[np.int64], sides: tuple[float, float], cluste
     """Places x and y (N,) [arcsec] in a rectangle of `sides` (along y, x) about the origin.
 
     The share `clustering` of the objects lie around others, each in a random direction at a distance of the density
-    theta^(1 - 0.8) up to 60 arcsec: pairs have that correlation function.
+    theta^(1 - 0.8) up to 20 arcsec: pairs have that correlation function.
     """
     uniforms = streams.uniform(seed, ids, "field.place", (2,))
     y, x = ((uniforms[:, i] - 0.5) * side for i, side in enumerate(sides))

@@ -15,7 +15,7 @@ from catalogs.checks import within
 from simulators.psf import PSF, PSFLibrary, psf_of
 from simulators.streams import uniform
 
-__all__ = ["check_psfs", "draw_psfs", "each_psf", "psf_labels", "psfs_of"]
+__all__ = ["check_psfs", "check_widths", "draw_psfs", "each_psf", "psf_labels", "psfs_of"]
 
 Array = NDArray[np.float64]
 
@@ -26,6 +26,13 @@ def psfs_of(given: Any, survey: Survey) -> tuple[PSF, ...] | PSFLibrary:
         return given.for_bands(len(survey.bands))
     one = tuple(psf_of(band) for band in survey.bands) if given is None else given
     return PSFLibrary([one]).per_band(len(survey.bands))[0]
+
+
+def check_widths(psf: Any, bands: int, shape: tuple[int, ...], scale: float, images: str) -> None:
+    """Refuse PSFs, or a library of such, wider than the shorter side of `shape` pixels of side `scale` [arcsec]."""
+    entries = psf.per_band(bands) if isinstance(psf, PSFLibrary) else [psf]
+    widest = max(one.fwhm for entry in entries for one in entry)
+    within("psf fwhm", widest, 0.0, min(shape) * scale, f"arcsec, the {images}'s shorter side")
 
 
 def psf_labels(psf: Any) -> tuple[str, ...]:

@@ -19,13 +19,13 @@ from simulators._field_draw import draw_galaxies, draw_stars, object_ids
 from simulators._field_stamps import cut_stamps
 from simulators._light_choice import LightChoice, LightLike, light_of
 from simulators._painting import Marks, Objects, paint
-from simulators._psf_choice import psfs_of
+from simulators._psf_choice import check_widths, psfs_of
 from simulators._survey_choice import survey_of
 from simulators.drawing import ACCURACY
 from simulators.light import Light, PointSource
 from simulators.noise import add_noise
 from simulators.population import PopulationLike, resolve
-from simulators.psf import PSF, PSFField
+from simulators.psf import PSF, PSFField, PSFLibrary
 from simulators.shear_fields import ShearLike, shear_at
 from simulators.weak_lens import lensed_light, lensed_sersic
 
@@ -61,7 +61,8 @@ class Field:
     star_population : as `population`
         Gives stars' flux; ``stars`` is underneath.
     clustering : float
-        Share of galaxies that lie around others, [0, 1).
+        Share of galaxies that lie within 20 arcsec of others, [0, 1): pairs have w(theta) ~ theta^-0.8, with half of
+        them about as many as in KiDS.
     shear : (g1, g2), (g1, g2, kappa), function or ShearField, optional
         Reduced shear and convergence; a function takes x and y (N,) [arcsec] from the frame's centre.
     psf : PSF, sequence of PSF or PSFField, optional
@@ -89,7 +90,7 @@ class Field:
     density: float | None = None
     stars: float | None = None
     star_population: PopulationLike = ()
-    clustering: float = 0.3
+    clustering: float = 0.5
     shear: ShearLike = None
     psf: PSF | tuple[PSF, ...] | PSFField | None = None
     pixel_scale: float | None = None
@@ -114,8 +115,7 @@ class Field:
         made["psf"] = self.psf if isinstance(self.psf, PSFField) else PSFField([[psfs_of(self.psf, survey)]])
         for name, value in made.items():
             object.__setattr__(self, name, value)
-        widest = max(psf.fwhm for cell in self._psfs for psf in cell)
-        within("psf fwhm", widest, 0.0, min(size) * survey.pixel_scale, "arcsec, the frame's shorter side")
+        check_widths(PSFLibrary(self._psfs), len(survey.bands), size, survey.pixel_scale, "frame")
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from catalogs.checks import one_of, within
 from simulators._image_forms import common_wcs, pixels_of, planes_of, rebuilt, variance_of, with_pixels
 from simulators._kernels import frames as kernels
 from simulators._kernels._jit import run
+from simulators._psf_choice import check_widths
 from simulators.labels import LABELS
 from simulators.noise import add_noise
 from simulators.samples import sample_ids_of
@@ -89,7 +90,7 @@ def inject(
     ------
     ValueError
         For a band that the images lack, coordinates or a pixel scale that do not fit, a place that is not finite or
-        off the images, or labels out of range.
+        off the images, a PSF wider than these, a negative variance, or labels out of range.
     """
     survey = simulator.survey
     assert not isinstance(survey, str)
@@ -100,6 +101,7 @@ def inject(
     labels = simulator._checked(truth)
     count = len(labels[simulator.labels[0]])
     shape = np.shape(next(iter(planes.values())))
+    check_widths(simulator.psf, len(survey.bands), shape, survey.pixel_scale, "image")
     column, row = _places(x, y, coordinates if sky else None, sky, count, shape)
     ids = sample_ids_of(truth, count)
     scales = _scales(survey.bands, zero_point)

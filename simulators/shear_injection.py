@@ -14,7 +14,7 @@ import catalogs
 from catalogs import Band
 from catalogs.checks import one_of, within
 from simulators._image_forms import common_wcs, pixels_of, planes_of, rebuilt, variance_of, with_pixels
-from simulators._psf_choice import psfs_of
+from simulators._psf_choice import check_widths, psfs_of
 from simulators._shearing import Shearing, wide_enough
 from simulators._survey_choice import survey_of
 from simulators.noise import add_noise
@@ -102,7 +102,7 @@ def inject_shear(
     ------
     ValueError
         For bands that are not those of the survey, coordinates or a pixel scale that do not fit, a shear out of range,
-        shapes that disagree, or a PSF narrower than the images'.
+        shapes that disagree, a PSF wider than the images, or a result narrower than it.
     """
     found = survey_of(survey, None, None)
     psfs = psfs_of(psf, found)
@@ -114,6 +114,7 @@ def inject_shear(
     width = narrowest if fwhm is None else float(within("fwhm", fwhm, max(p.fwhm for p in psfs), 60.0, "arcsec"))
     setting = _Setting(found, psfs, width, seed, fix_noise)
     if np.ndim(images) == 4 and isinstance(images, np.ndarray):
+        check_widths(psfs, len(psfs), images.shape[2:], found.pixel_scale, "image")
         return Sheared(_each(images, setting, shears), Gaussian(width), shears[0], shears[1], images.shape[2:])
     if any(part.ndim for part in shears):
         raise ValueError(f"inject_shear g1, g2 have shapes {[part.shape for part in shears]} for one frame")
@@ -121,6 +122,7 @@ def inject_shear(
     for name in planes:
         one_of("band of the survey", name, found.band_names)
     common_wcs(planes, wcs, found.pixel_scale)
+    check_widths(psfs, len(psfs), _shape(planes), found.pixel_scale, "image")
     made = setting.frame(planes, float(shears[0]), float(shears[1]), 0)
     return Sheared(rebuilt(images, made), Gaussian(width), shears[0], shears[1], _shape(planes))
 

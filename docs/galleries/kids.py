@@ -13,7 +13,7 @@ import numpy as np
 from _plate import save
 from astropy.io import fits
 
-from simulators import Field, StrongLens, calibrate, inject
+from simulators import Field, StrongLens, adaptive_moments, calibrate, detect, inject, inject_shear
 
 ROOT = Path(__file__).resolve().parents[2]
 FRAMES = ROOT.parent / "shared" / "data" / "kids_viking"
@@ -54,14 +54,18 @@ def red_galaxies(folder: Path) -> tuple[np.ndarray, np.ndarray]:
     return found["x"][rows], found["y"][rows]
 
 
-def bright_arcs(simulator: StrongLens):
-    """Labels of the five brightest sources behind wide lenses out of 400 systems, without the lenses' own light."""
-    truth = simulator.draw(400, seed=3)
-    wide = np.flatnonzero((truth["theta_E"].values > 1.5) & (truth["theta_E"].values < 2.6))
-    flux = truth["source_flux"].values.reshape(400, -1).sum(axis=1)[wide]
-    truth = truth.isel(sample=wide[np.argsort(-flux)[:5]])
+def arcs(simulator: StrongLens):
+    """Labels of five systems out of 1000 as surveys find them: wide, the source off the axis, its images together of
+    r = 20 to 21.5; without the lenses' own light.
+    """
+    truth = simulator.draw(1000, seed=3)
     truth["light_flux"] = 0 * truth["light_flux"]
-    return truth
+    off = np.hypot(truth["source_x"] - truth["lens_x"], truth["source_y"] - truth["lens_y"]).values.ravel()
+    theta_E = truth["theta_E"].values
+    wide = np.flatnonzero((theta_E > 1.4) & (theta_E < 2.6) & (off > 0.2 * theta_E) & (off < 0.6 * theta_E))
+    seen = simulator.render(truth.isel(sample=wide))["image"].values[:, 1].sum(axis=(1, 2))
+    magnitude = 31.4 - 2.5 * np.log10(seen)
+    return truth.isel(sample=wide[(magnitude > 20.0) & (magnitude < 21.5)][:5])
 
 
 def colors(images: np.ndarray, sigmas: np.ndarray) -> np.ndarray:
@@ -74,7 +78,7 @@ def colors(images: np.ndarray, sigmas: np.ndarray) -> np.ndarray:
 def injection(survey, frames: np.ndarray, folder: Path) -> None:
     x, y = red_galaxies(folder)
     simulator = StrongLens(survey=survey, size=STAMP)
-    painted = inject(frames, simulator, bright_arcs(simulator), x, y, seed=1)
+    painted = inject(frames, simulator, arcs(simulator), x, y, seed=1)
     sigmas = np.array([band.background_sigma for band in survey.bands])
     figure, axes = plt.subplots(3, 5, figsize=(12, 7.4), layout="constrained")
     for column, (at_x, at_y) in enumerate(zip(x, y, strict=True)):
@@ -88,6 +92,38 @@ def injection(survey, frames: np.ndarray, folder: Path) -> None:
     save(figure, "injection", 75)
 
 
+def shapes(frame: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Ellipticity (N, 2) by adaptive moments of stamps around x, y [pixel index]; NaN where they find none."""
+    left, low = np.rint(x - 15.5).astype(int), np.rint(y - 15.5).astype(int)
+    stamps = np.stack([frame[b : b + 32, a : a + 32] for a, b in zip(left, low, strict=True)])
+    found = adaptive_moments(stamps.astype(float))
+    return np.stack([found.e1, found.e2], axis=1)
+
+
+def shear(survey, frames: np.ndarray) -> None:
+    """A piece of the frame as it is and behind a shear, and the response of its galaxies to small ones."""
+    one, frame = survey.select("r"), frames[1] - np.median(frames[1])
+    sigma = one.bands[0].background_sigma
+    sources = detect(frame, bands="r")
+    sources = sources[sources.galaxies(30.0) & (np.abs(sources.x - 1039.5) < 900) & (np.abs(sources.y - 1299.5) < 1150)]
+    seen = {}
+    for g in (0.02, -0.02):
+        done = inject_shear(frame, one, g, 0.0, seed=1)
+        seen[g] = shapes(done.images, *done.places(sources.x, sources.y))
+    response = (seen[0.02] - seen[-0.02])[:, 0] / 0.04
+    response = response[np.isfinite(response) & (np.abs(response) < 5)]
+    print(f"{response.size} galaxies: response {response.mean():.3f} +- {response.std() / response.size**0.5:.3f}")
+    piece = np.ascontiguousarray(average_window(frame, sigma))
+    strong = inject_shear(piece, one, 0.15, 0.0, seed=1)
+    round_one = inject_shear(piece, one, 0.0, 0.0, seed=1, fwhm=strong.psf.fwhm)
+    figure, axes = plt.subplots(1, 3, figsize=(12, 4.4), layout="constrained")
+    titles = ("KiDS", "with a wider, round PSF", "and a shear $g_1 = 0.15$")
+    for axis, image, title in zip(axes, (piece, round_one.images, strong.images), titles, strict=True):
+        axis.imshow(np.arcsinh(image / sigma / 2), vmin=-1, vmax=4, cmap="gray_r", origin="lower")
+        axis.set(title=title, xticks=[], yticks=[])
+    save(figure, "shear-injection", 60)
+
+
 def main(folder: Path) -> None:
     if not folder.is_dir():
         print(f"no KiDS frames in {folder}: their pictures are left out")
@@ -97,6 +133,7 @@ def main(folder: Path) -> None:
     survey = calibrate(frames, 0.339, bands="gri", unit="nJy", zero_point=31.4)
     field(survey, frames[1])
     injection(survey, frames, folder)
+    shear(survey, frames)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from scipy.spatial import cKDTree
 
 from catalogs import Band, Survey, get_population, get_survey
 from simulators import Field, Gaussian, Moffat, WeakLens
@@ -170,20 +171,38 @@ def test_sizes_follow_the_magnitude():
     assert at == pytest.approx(-0.333, abs=0.03)
 
 
-def test_pairs_have_the_correlation_function():
-    """Neighbours within theta in excess of chance: one for each satellite times (theta / 60)^1.2."""
-    from scipy.spatial import cKDTree
+def pairs(x, y, thetas):
+    """Pairs closer than each of `thetas` [arcsec]."""
+    tree = cKDTree(np.stack([x, y], axis=1))
+    return np.array([len(tree.query_pairs(theta)) for theta in thetas])
 
-    count, side, share = 40_000, 4000.0, 0.3
-    x, y = places(3, np.arange(count), (side, side), share)
-    trees = [cKDTree(np.stack([x, y], axis=1))]
-    x, y = places(3, np.arange(count), (side, side), 0.0)
-    trees.append(cKDTree(np.stack([x, y], axis=1)))
-    for theta in (5.0, 20.0):
-        pairs, chance = (len(tree.query_pairs(theta)) for tree in trees)
-        assert chance == pytest.approx(0.5 * count**2 * np.pi * theta**2 / side**2, rel=0.03)
-        with_host = share * count * (theta / 60.0) ** 1.2
-        assert 0.9 < (pairs - chance) / with_host < 1.3  # and pairs of satellites of one host
+
+def test_pairs_have_the_correlation_function():
+    """Neighbours within theta in excess of chance: one for each satellite times (theta / 20)^1.2."""
+    count, side, share, thetas = 40_000, 4000.0, 0.3, np.array([3.0, 10.0])
+    found, chance = (pairs(*places(3, np.arange(count), (side, side), part), thetas) for part in (share, 0.0))
+    expected = 0.5 * count**2 * np.pi * thetas**2 / side**2
+    assert (np.abs(chance - expected) < 4 * np.sqrt(expected)).all()
+    with_host = share * count * (thetas / 20.0) ** 1.2
+    ratio = (found - expected) / with_host  # and pairs of satellites of one host
+    assert (ratio > 0.9).all()
+    assert (ratio < 1.3).all()
+
+
+def test_galaxies_of_a_field_cluster_and_stars_do_not():
+    """Pairs within a few arcsec of drawn catalogues against chance, in errors of chance, and the power -0.8 of w."""
+    thetas, area = np.array([2.0, 4.0, 8.0]), (4096 * 0.2 + 12.0) ** 2
+    pull, chance = {}, {}
+    for share in (0.5, 0.0):
+        ds = Field(survey=SURVEY, size=4096, density=60.0, stars=0.5, clustering=share).draw(2)
+        for kind in (0, 1):
+            x, y = (ds[name].values[ds["star"].values == kind] for name in ("x", "y"))
+            expected = chance[share, kind] = 0.5 * len(x) ** 2 * np.pi * thetas**2 / area
+            pull[share, kind] = (pairs(x, y, thetas) - expected) / np.sqrt(expected)
+    assert (pull[0.5, 0] > 8).all()
+    assert max(np.abs(pull[key]).max() for key in ((0.5, 1), (0.0, 0), (0.0, 1))) < 4
+    excess = pull[0.5, 0] * np.sqrt(chance[0.5, 0])
+    assert np.polyfit(np.log(thetas), np.log(excess), 1)[0] == pytest.approx(2.0 - 0.8, abs=0.15)
 
 
 @pytest.mark.parametrize(

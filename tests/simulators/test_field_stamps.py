@@ -36,13 +36,20 @@ def test_stamps_are_the_frames_pixels(frames):
 
 
 def test_stamps_feed_the_store(frames, tmp_path):
-    from astrogan.dataset import read_samples, write_samples
+    """A directory of shards holds them, faultless, and gives back neighbours, labels and flags."""
+    from astrogan.dataset.backend import open_samples
+    from astrogan.dataset.sharding import write_store
+    from astrogan.dataset.verification import verify_store
 
     stamps = FIELD.stamps(32, frames)
-    write_samples(stamps, tmp_path / "stamps.h5")
-    back = read_samples(tmp_path / "stamps.h5")
-    np.testing.assert_array_equal(back["sample_id"], stamps["sample_id"])
-    np.testing.assert_allclose(back["radius"], stamps["radius"])
+    assert (stamps["segmentation"].values > 1).any(axis=(1, 2)).mean() > 0.3  # neighbours of most
+    write_store(stamps, tmp_path / "stamps", shard_size=10)
+    assert verify_store(tmp_path / "stamps") == []
+    with open_samples(tmp_path / "stamps") as back:
+        for name in ("sample_id", "radius", "flux", "star", "segmentation", "mask", "clean", "variance"):
+            np.testing.assert_array_equal(back[name].values, stamps[name].values)
+        rounded = np.abs(back["image"].values - stamps["image"].values) / np.sqrt(stamps["variance"].values)
+        assert 0.0 < rounded.max() < 1.0 / 16.0
 
 
 def test_chosen_stamps(frames):

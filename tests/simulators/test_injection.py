@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
 import pytest
 import xarray as xr
-from astropy.nddata import CCDData, StdDevUncertainty
+from astropy.nddata import CCDData, StdDevUncertainty, VarianceUncertainty
 from astropy.wcs import WCS
 
 from catalogs import Band, Survey
-from simulators import Field, StrongLens, WeakLens, inject
+from simulators import Field, Gaussian, StrongLens, WeakLens, inject
 
 KIDS = Path(__file__).resolve().parents[3] / "shared" / "data" / "kids_viking" / "frame_x0000-2079"
 SURVEY = Survey(
@@ -135,6 +136,12 @@ def test_zero_points_scale_the_light():
             {"images": dict.fromkeys("gr", ccd(uncertainty=StdDevUncertainty(np.full((60, 60), np.nan))))},
             "variance of the images = nan",
         ),
+        (
+            {"images": dict.fromkeys("gr", ccd(uncertainty=VarianceUncertainty(np.full((60, 60), -1.0))))},
+            "variance of the images = -1",
+        ),
+        ({"simulator": dataclasses.replace(POINT, psf=Gaussian(13.0))}, "psf fwhm = 13 is outside .*the image's"),
+        ({"y": -0.6}, "inject y = -0.6 is outside"),
     ],
 )  # fmt: skip
 def test_bad_injections_are_refused(change, message):

@@ -138,10 +138,12 @@ def test_what_images_carry_is_kept():
         ({"images": {"u": np.zeros((64, 64)), "r": np.zeros((64, 64))}}, "unknown band of the survey 'u'"),
         ({"fwhm": 0.5}, r"fwhm = 0.5 is outside \[0.7"),
         ({"psf": Moffat(59.9, 3.0)}, "no Gaussian up to 60 arcsec"),
+        ({"psf": Moffat(13.0, 3.0)}, r"psf fwhm = 13 is outside .*the image's shorter side"),
+        ({"images": np.zeros((1, 2, 32, 64)), "psf": Moffat(6.5, 3.0)}, "psf fwhm = 6.5 is outside"),
         ({"survey": "lsstt"}, "did you mean 'lsst'"),
     ],
 )
 def test_bad_shears_are_refused(change, message):
-    given = {"images": np.zeros((2, 64, 64)), "survey": TWO, "g1": 0.01, "g2": 0.0, "seed": 1, "psf": SEEING}
+    given = {"images": np.zeros((2, 64, 66)), "survey": TWO, "g1": 0.01, "g2": 0.0, "seed": 1, "psf": SEEING}
     with pytest.raises(ValueError, match=message):
         inject_shear(**(given | change))

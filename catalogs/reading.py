@@ -115,6 +115,7 @@ def _band(name: str, facts: Mapping[str, Fact], pixel_scale: float) -> Band:
         electrons_per_unit=electrons_per_njy,
         sky=sky_electrons / electrons_per_njy,
         zero_point=NJY_ZERO_POINT,
+        exposures=round(value["n_exposures"]),
     )
 
 

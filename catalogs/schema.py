@@ -41,6 +41,8 @@ class Band:
         infinities are none.
     level_scatter : float
         Rms of the subtracted sky level from stamp to stamp [u], by which floor and ceiling move.
+    exposures : int
+        Exposures whose mean the image is, which share the electrons: what a sensor does, it does to each.
     zero_point : float
         AB magnitude of 1 u; NaN where the unit has no calibration.
     autocorrelation : tuple of tuples
@@ -58,6 +60,7 @@ class Band:
     level_scatter: float = 0.0
     zero_point: float = NJY_ZERO_POINT
     autocorrelation: tuple[tuple[float, ...], ...] = ((1.0,),)
+    exposures: int = 1
 
     def __post_init__(self) -> None:
         where = f"band {self.name!r}: "
@@ -71,6 +74,8 @@ class Band:
         within(where + "level_scatter", self.level_scatter, 0.0, 1e30)
         if not self.electrons_per_unit > 0:
             raise ValueError(f"{where}electrons_per_unit = {self.electrons_per_unit:g} is outside (0, inf]")
+        if within(where + "exposures", self.exposures, 1, 1e6) % 1:
+            raise ValueError(f"{where}exposures = {self.exposures!r} is not a whole number")
         if not self.psf_beta > 1:
             raise ValueError(f"{where}psf_beta = {self.psf_beta:g} is outside (1, inf]")
         acf = self.acf
@@ -159,6 +164,20 @@ class Survey:
             tuple(tuple(self.band_correlation[i][j] for j in index) for i in index) if self.band_correlation else ()
         )
         return replace(self, bands=chosen, band_correlation=matrix)
+
+    def with_exposures(self, exposures: int) -> Survey:
+        """The same survey with images of `exposures` in every band, such as 1: their electrons, their background."""
+        ratio = {band.name: float(within("exposures", exposures, 1, 1e6)) / band.exposures for band in self.bands}
+        changed = (
+            replace(
+                band,
+                exposures=exposures,
+                electrons_per_unit=band.electrons_per_unit * ratio[band.name],
+                background_sigma=band.background_sigma / math.sqrt(ratio[band.name]),
+            )
+            for band in self.bands
+        )
+        return replace(self, bands=tuple(changed))
 
     def point_source_sigma(self, band: str) -> float:
         """Rms [u] of the flux of an isolated faint point source fitted with the known PSF.

@@ -51,7 +51,10 @@ def cut_stamps(
     kept = ("simulator", "seed")
     attrs = {name: frames.attrs[name] for name in kept if name in frames.attrs}
     ids = frames["object_id"].values[these].astype(np.int64)
-    return samples(labels, LabelShapes(("flux",), {}, survey.band_names), ids, survey, planes, attrs)
+    stamps = samples(labels, LabelShapes(("flux",), {}, survey.band_names), ids, survey, planes, attrs)
+    for name in planes:
+        stamps[name].attrs.update(frames[name].attrs)
+    return stamps
 
 
 def _chosen(frames: xr.Dataset, chosen: ArrayLike | None) -> NDArray[np.int64]:

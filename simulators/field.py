@@ -23,7 +23,7 @@ from simulators._psf_choice import check_widths, psfs_of
 from simulators._survey_choice import survey_of
 from simulators.drawing import ACCURACY
 from simulators.light import Light, PointSource
-from simulators.noise import add_noise
+from simulators.observation import SensorLike, flagged, observe, sensor_for
 from simulators.population import PopulationLike, resolve
 from simulators.psf import PSF, PSFField, PSFLibrary
 from simulators.shear_fields import ShearLike, shear_at
@@ -73,6 +73,9 @@ class Field:
         Of each object's stamp, in its peaks, as for stamps. A stamp ends where an object is fainter than 3e-4 of its
         peak and 5 % of the background's sigma, and beyond 99.5 % of a galaxy's light (fast: 1e-3, 10 %, 99 %; high:
         1e-5, 0.5 %, 99.95 %), and at 1024 pixels at the latest.
+    sensor : Sensor or str, optional
+        Detector that the light goes through (`simulators.sensor`), the frame its whole chip, or the name of a survey
+        that has one. Frames are calibrated again, and the mean of the bands' exposures.
     centre : (float, float)
         Right ascension and declination of the frame's geometric centre [deg].
 
@@ -95,6 +98,7 @@ class Field:
     psf: PSF | tuple[PSF, ...] | PSFField | None = None
     pixel_scale: float | None = None
     accuracy: str = "default"
+    sensor: SensorLike = None
     centre: tuple[float, float] = (0.0, 0.0)
 
     def __post_init__(self) -> None:
@@ -111,6 +115,7 @@ class Field:
         self.labels  # noqa: B018  # refuses a light that there is not
         shear_at(self.shear, np.zeros(1), np.zeros(1))
         made = {"survey": survey, "bands": survey.band_names, "size": size}
+        made["sensor"] = sensor_for(self.sensor, survey)
         made |= {name: resolve(getattr(self, name)) for name in ("population", "star_population")}
         made["psf"] = self.psf if isinstance(self.psf, PSFField) else PSFField([[psfs_of(self.psf, survey)]])
         for name, value in made.items():
@@ -237,11 +242,11 @@ class Field:
 
     def observe(self, clean: xr.Dataset, seed: int) -> xr.Dataset:
         """Add noise to a rendered frame: `image`, `variance` and `mask`; what it was is `clean`."""
-        survey, expected = self._survey, clean["image"].values[None]
-        number = np.array([int(clean.attrs.get("field", 0))])
-        image, variance = add_noise(expected, survey.bands, seed, number, survey.noise_mixing)
-        planes = {"image": image[0], "variance": variance[0], "mask": np.zeros(image[0].shape, np.uint8)}
-        return frame_planes(clean, survey, {**planes, "clean": expected[0]}, None).assign_attrs(seed=seed)
+        expected, number = clean["image"].values[None], np.array([int(clean.attrs.get("field", 0))])
+        image, variance, mask = observe(expected, self._survey, self.sensor, seed, number)
+        planes = {"image": image[0], "variance": variance[0], "mask": mask[0], "clean": expected[0]}
+        frames = frame_planes(clean, self._survey, planes, None).assign_attrs(seed=seed)
+        return flagged(frames, self.sensor)
 
     def simulate(self, seed: int, number: int = 0, labels: str = "truth") -> xr.Dataset:
         """Draw, render and observe field `number` of run `seed`; `labels` as for `render`."""

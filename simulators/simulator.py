@@ -20,7 +20,7 @@ from simulators._truth import checked_labels, drawn_labels, label_shapes
 from simulators.grid import PixelGrid
 from simulators.layout import Layout
 from simulators.neighbours import NEIGHBOUR_LABELS, add_neighbours, draw_neighbours
-from simulators.noise import add_noise
+from simulators.observation import SensorLike, flagged, observe, sensor_for
 from simulators.pixel_labels import component_images, pixel_labels
 from simulators.population import PopulationLike, resolve
 from simulators.psf import PSF, PSFLibrary
@@ -34,6 +34,7 @@ __all__ = ["Simulator"]
 
 Array = NDArray[np.float64]
 MAX_SAMPLES = 10_000_000
+_KEPT = {"clean": "image"} | {name: name for name in PIXEL_LABELS}  # planes of an observed image: those of the expected
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -62,6 +63,9 @@ class Simulator(ABC):
         Mean number of other galaxies per square arcsec, kept in the truth as ``neighbour_*``; 0 is none.
     neighbour_population : as `population`
         Gives the neighbours' flux, radius, n, e1 and e2.
+    sensor : Sensor or str, optional
+        Detector that the light goes through (`simulators.sensor`), or the name of a survey that has one. Images are
+        calibrated again, the mean of the bands' exposures; where `sensor` has a frame, each at a random place of it.
     select : function, sequence of functions or Selection, optional
         Cuts that every sample passes (`simulators.selection`); a candidate that fails is replaced by the sample's
         next one, and the acceptance rate is an attribute of the samples.
@@ -82,6 +86,7 @@ class Simulator(ABC):
     neighbours: float = 0.0
     neighbour_population: PopulationLike = ()
     select: SelectLike = ()
+    sensor: SensorLike = None
 
     @property
     @abstractmethod
@@ -112,6 +117,7 @@ class Simulator(ABC):
         populations = {name: resolve(getattr(self, name)) for name in ("population", "neighbour_population")}
         made = {"survey": survey, "bands": survey.band_names, "select": selection_of(self.select)}
         made["psf"] = psfs_of(self.psf, survey)
+        made["sensor"] = sensor_for(self.sensor, survey, (self.size, self.size))
         for name, value in {**made, **populations}.items():
             object.__setattr__(self, name, value)
         PixelGrid(self.size, survey.pixel_scale)
@@ -209,14 +215,15 @@ class Simulator(ABC):
         }
 
     def observe(self, clean: xr.Dataset, seed: int) -> xr.Dataset:
-        """Add noise to an expected image: `image`, `variance`, `mask`, and it itself as `clean`; pixel labels stay."""
+        """Add noise to an expected image: `image`, `variance`, `mask`, and it itself as `clean`; pixel labels stay.
+
+        With a `sensor`, the mask's bits are `simulators.sensor.FLAGS`, also as CF ``flag_masks``.
+        """
         ids = sample_ids_of(clean, clean.sizes["sample"])
-        expected, survey = clean["image"].values, self._survey
-        image, variance = add_noise(expected, survey.bands, seed, ids, survey.noise_mixing)
-        mask = np.zeros(image.shape, dtype=np.uint8)
-        planes: dict[str, NDArray[Any]] = {"image": image, "variance": variance, "mask": mask, "clean": expected}
-        planes |= {name: clean[name].values for name in PIXEL_LABELS if name in clean.variables}
-        return self._dataset(self._checked(clean), ids, clean, planes, seed=seed)
+        image, variance, mask = observe(clean["image"].values, self._survey, self.sensor, seed, ids)
+        planes: dict[str, NDArray[Any]] = {"image": image, "variance": variance, "mask": mask}
+        planes |= {name: clean[kept].values for name, kept in _KEPT.items() if kept in clean.variables}
+        return flagged(self._dataset(self._checked(clean), ids, clean, planes, seed=seed), self.sensor)
 
     def simulate(self, n: int, seed: int, start: int = 0, labels: str = "truth") -> xr.Dataset:
         """Draw, render and observe samples start .. start+n-1 of run `seed`; `labels` as for `render`."""

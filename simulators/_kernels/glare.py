@@ -55,18 +55,20 @@ def add_trail(image, mask, bit, line, profile, shape):
 
 
 @fast_kernel
-def add_fringes(first_row, last_row, amplitude, step, phase, image):
-    """amplitude cos(2 pi phase); `phase` [turns] on a grid of `step` pixels, which reaches beyond the image."""
+def add_fringes(first_row, last_row, amplitude, step, below, before, phase, image):
+    """amplitude cos(2 pi phase); `phase` [turns] on a grid of `step` pixels, which begins `below` rows and `before`
+    columns ahead of the image and reaches beyond it.
+    """
     size = np.float32(step)
     turns, between = np.empty(image.shape[1], np.float32), np.empty(phase.shape[1], np.float32)
     for y in range(first_row, last_row):
-        low, t = phase[y // step], np.float32(y % step) / size
-        high = phase[y // step + 1]
+        low, t = phase[(y + below) // step], np.float32((y + below) % step) / size
+        high = phase[(y + below) // step + 1]
         for i in range(between.size):
             between[i] = low[i] + t * (high[i] - low[i])
         for x in range(turns.size):
-            i = x // step
-            turns[x] = between[i] + np.float32(x - i * step) / size * (between[i + 1] - between[i])
+            i = (x + before) // step
+            turns[x] = between[i] + np.float32(x + before - i * step) / size * (between[i + 1] - between[i])
         row = image[y]
         for x in range(turns.size):
             part = turns[x] - np.floor(turns[x])

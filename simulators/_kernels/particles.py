@@ -10,9 +10,10 @@ from simulators._kernels._jit import kernel
 from simulators._kernels.philox import philox_block
 from simulators._kernels.variates import normal_of, uniform_of
 
-__all__ = ["ELECTRONS", "stop_electrons", "track_muons"]
+__all__ = ["ELECTRONS", "MARGIN", "stop_electrons", "track_muons"]
 
 ELECTRONS = 2**32  # elements between those of muons and those of electrons
+MARGIN = 100  # pixels beyond the image from where tracks may come
 STEP = 2.0  # um along a track
 SOFT = 57.0  # electrons/um of a minimum ionising particle in transfers below HARD: PDG 2022, eq. 34.11
 HARD = 1.0  # keV
@@ -80,6 +81,12 @@ def isotropic(stream, heading):
 
 
 @kernel
+def within_reach(u, side):
+    """A place [pixel] on an image's side or within `MARGIN` of it."""
+    return u * (side + 2 * MARGIN) - MARGIN - 0.5
+
+
+@kernel
 def track_muons(count, keys, sample, chip, image, mask, bit):
     """Muons through a horizontal chip: cos^2 of the zenith angle in solid angle, foreshortened by the chip once more.
 
@@ -91,8 +98,8 @@ def track_muons(count, keys, sample, chip, image, mask, bit):
     for i in range(count):
         draw[0] = 0
         stream = (keys, sample, i, draw)
-        x0 = (uniform_of(word_of_track(keys, sample, i, draw)) * nx - 0.5) * pixel
-        y0 = (uniform_of(word_of_track(keys, sample, i, draw)) * ny - 0.5) * pixel
+        x0 = within_reach(uniform_of(word_of_track(keys, sample, i, draw)), nx) * pixel
+        y0 = within_reach(uniform_of(word_of_track(keys, sample, i, draw)), ny) * pixel
         down = max(uniform_of(word_of_track(keys, sample, i, draw)) ** 0.25, 0.01)
         turn = 2.0 * math.pi * uniform_of(word_of_track(keys, sample, i, draw))
         flat = math.sqrt(1.0 - down * down)
@@ -120,8 +127,8 @@ def stop_electrons(count, keys, sample, chip, hardest, image, mask, bit):
         element = ELECTRONS + i
         stream = (keys, sample, element, draw)
         isotropic(stream, heading)
-        place[0] = (uniform_of(word_of_track(keys, sample, element, draw)) * nx - 0.5) * pixel
-        place[1] = (uniform_of(word_of_track(keys, sample, element, draw)) * ny - 0.5) * pixel
+        place[0] = within_reach(uniform_of(word_of_track(keys, sample, element, draw)), nx) * pixel
+        place[1] = within_reach(uniform_of(word_of_track(keys, sample, element, draw)), ny) * pixel
         place[2] = uniform_of(word_of_track(keys, sample, element, draw)) * depth
         energy = uniform_of(word_of_track(keys, sample, element, draw)) * hardest
         stop_electron(energy, place, heading, chip, stream, image, mask, bit)

@@ -53,14 +53,15 @@ def bloom(image, mask, full, saturated, bleed):
 
 
 @kernel
-def defer_columns(image, inefficiency, release):
+def defer_columns(image, inefficiency, release, first, level):
     """Columns read out at y = 0 through traps; image (y, x), in place. Returns the charge still trapped, (x,).
 
     A pixel of row y makes y + 1 transfers and loses 1 - (1 - inefficiency)^(y+1) of its charge to traps, which give
-    the share `release` of theirs to each row that follows.
+    the share `release` of theirs to each row that follows. The image's first row is row `first` of the chip, and
+    traps are in balance with rows of `level` before it.
     """
-    trapped = np.zeros(image.shape[1], np.float32)
-    kept = 1.0
+    kept = (1.0 - inefficiency) ** first
+    trapped = np.full(image.shape[1], np.float32((1.0 - kept) * level / release))
     for y in range(image.shape[0]):
         kept *= 1.0 - inefficiency
         share, row = np.float32(1.0 - kept), image[y]
@@ -72,15 +73,18 @@ def defer_columns(image, inefficiency, release):
 
 
 @kernel
-def defer_rows(first_row, last_row, start, stop, inefficiency, release, image):
-    """The register of columns start .. stop, read out at its left end, as `defer_columns`."""
+def defer_rows(first_row, last_row, start, stop, before, level, inefficiency, release, image):
+    """The register of columns start .. stop, read out at its left end, as `defer_columns`; `before` of its columns,
+    which hold `level`, lie left of the image.
+    """
     kept = np.empty(stop - start, np.float32)
-    remaining = 1.0
+    remaining = (1.0 - inefficiency) ** before
+    held = np.float32((1.0 - remaining) * level / release)
     for x in range(kept.size):
         remaining *= 1.0 - inefficiency
         kept[x] = 1.0 - remaining
     for y in range(first_row, last_row):
-        row, trapped = image[y, start:stop], _F0
+        row, trapped = image[y, start:stop], held
         for x in range(row.size):
             taken, given = kept[x] * row[x], release * trapped
             row[x] += given - taken

@@ -5,11 +5,12 @@
 
 from simulators.sensor.base import FLAGS, Effect, Exposure, flag_attributes
 from simulators.sensor.cameras import sensor_of
-from simulators.sensor.chain import EFFECTS, Sensor
+from simulators.sensor.chain import Sensor
 from simulators.sensor.charge import BrighterFatter, Dark, Photons
 from simulators.sensor.coaddition import coadd, dithers
 from simulators.sensor.cosmic_rays import CosmicRays
 from simulators.sensor.defects import BadColumns, ChipGaps, HotPixels
+from simulators.sensor.effects import EFFECTS
 from simulators.sensor.glare import Fringing, Ghosts, Sky
 from simulators.sensor.readout import Bias, Gain, NonLinearity, Quantisation, ReadNoise
 from simulators.sensor.trails import Trails

@@ -34,7 +34,7 @@ def flag_attributes() -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Exposure:
-    """One frame on its way through a sensor, changed in place.
+    """One frame, or a cut-out of one, on its way through a sensor, changed in place.
 
     Parameters
     ----------
@@ -53,7 +53,15 @@ class Exposure:
     band : str
         Name in the keys of what differs from band to band.
     detector : int, optional
-        Number of the chip, the key of its fixed defects; without it each sample has a chip of its own.
+        Number of the chip, the key of its fixed defects; without it each sample and `number` has a chip of its own.
+    frame : (rows, columns)
+        Of the whole chip that sees light.
+    corner : (row, column)
+        Place of the image's first pixel on the chip.
+    sky : float
+        Electrons in a pixel of the chip beyond the image.
+    number : int
+        Of the exposure among those of one sample and band.
     """
 
     image: Plane
@@ -66,6 +74,10 @@ class Exposure:
     sample: int
     band: str
     detector: int | None
+    frame: tuple[int, int]
+    corner: tuple[int, int] = (0, 0)
+    sky: float = 0.0
+    number: int = 0
 
     @property
     def lit(self) -> tuple[Plane, Plane, NDArray[np.uint8]]:
@@ -73,44 +85,53 @@ class Exposure:
         return self.image[: self.rows], self.variance[: self.rows], self.mask[: self.rows]
 
     @property
-    def segments(self) -> list[tuple[int, int]]:
-        """First and last column (exclusive) of each amplifier."""
-        nx, n = self.image.shape[1], self.amplifiers
-        return [(nx * i // n, nx * (i + 1) // n) for i in range(n)]
+    def segments(self) -> list[tuple[slice, int]]:
+        """Columns of the image that each amplifier reads, and how many of its columns come before them."""
+        width, n, left = self.frame[1], self.amplifiers, self.corner[1]
+        parts = []
+        for first, stop in ((width * i // n, width * (i + 1) // n) for i in range(n)):
+            start = max(first - left, 0)
+            parts.append((slice(start, max(stop - left, start)), max(left - first, 0)))
+        return parts
 
     @property
     def words(self) -> NDArray[np.uint64]:
         """The sample as a counter word, shape (1,)."""
         return np.array([self.sample], np.uint64)
 
+    def name(self, effect: str) -> str:
+        """What keys this exposure's own random numbers."""
+        return f"sensor.{effect}.{self.band}" + (f"#{self.number}" if self.number else "")
+
     def keys(self, effect: str) -> NDArray[np.uint64]:
         """Round keys of this exposure's own random numbers."""
-        return round_keys(self.seed, f"sensor.{effect}.{self.band}")
+        return round_keys(self.seed, self.name(effect))
 
     def count(self, effect: str, mean: float) -> int:
         """A Poisson count of this exposure."""
-        return int(poisson(self.seed, [self.sample], f"sensor.{effect}.count.{self.band}", [mean])[0])
+        return int(poisson(self.seed, [self.sample], self.name(f"{effect}.count"), [mean])[0])
 
     def uniform(self, effect: str, shape: Sequence[int]) -> NDArray[np.float64]:
         """Uniform numbers of this exposure."""
-        drawn: NDArray[np.float64] = uniform(self.seed, [self.sample], f"sensor.{effect}.{self.band}", shape)[0]
+        drawn: NDArray[np.float64] = uniform(self.seed, [self.sample], self.name(effect), shape)[0]
         return drawn
 
     def pattern(self, effect: str, shape: Sequence[int]) -> NDArray[np.float64]:
         """Uniform numbers of the chip: those of all its exposures."""
-        seed, sample = self.chip
-        drawn: NDArray[np.float64] = uniform(seed, [sample], f"sensor.{effect}", shape)[0]
+        seed, sample, name = self.chip(effect)
+        drawn: NDArray[np.float64] = uniform(seed, [sample], name, shape)[0]
         return drawn
 
     def pattern_count(self, effect: str, mean: float) -> int:
         """A Poisson count of the chip."""
-        seed, sample = self.chip
-        return int(poisson(seed, [sample], f"sensor.{effect}.count", [mean])[0])
+        seed, sample, name = self.chip(f"{effect}.count")
+        return int(poisson(seed, [sample], name, [mean])[0])
 
-    @property
-    def chip(self) -> tuple[int, int]:
-        """Seed and sample of what is the chip's own."""
-        return (self.seed, self.sample) if self.detector is None else (effect_key("sensor"), self.detector)
+    def chip(self, effect: str) -> tuple[int, int, str]:
+        """Seed, sample and name of what is the chip's own."""
+        if self.detector is not None:
+            return effect_key("sensor"), self.detector, f"sensor.{effect}"
+        return self.seed, self.sample, f"sensor.{effect}" + (f"#{self.number}" if self.number else "")
 
 
 class Effect(ABC):
@@ -131,3 +152,6 @@ class Effect(ABC):
     @abstractmethod
     def apply(self, exposure: Exposure) -> None:
         """Change `exposure`."""
+
+    def calibrate(self, exposure: Exposure) -> None:  # noqa: B027  # most effects leave nothing that could be taken off
+        """Take off what calibration frames (bias, dark, flat) tell of the effect; its noise and its flags stay."""

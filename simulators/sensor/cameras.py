@@ -17,30 +17,31 @@ from simulators.sensor.wells import ChargeTransfer, Saturation
 
 __all__ = ["sensor_of"]
 
+Camera = tuple[float, tuple[int, int], int, tuple[Effect, ...]]  # exposure time, frame, amplifiers, effects
 
-def _des() -> tuple[float, int, tuple[Effect, ...]]:
-    """DECam: 15 um pixels in 250 um of silicon (Flaugher et al. 2015, AJ 150, 150); NOIRLab's table of characteristics
-    for gain, read noise, linearity (1 % at 100,000 electrons) and 0.05 % bad pixels; DES' requirement of 5 cosmic rays
-    per cm^2 and minute, of which 2 here are muons at 2200 m; dark current, full well and diffusion of the LBNL devices
-    (Flaugher 2006, SPIE 6269). 90 s exposures. Its brighter-fatter effect (Gruen et al. 2015, JINST 10, C05032) is left
-    out: the areas are not tabulated there.
+
+def _des() -> Camera:
+    """DECam: 2048 x 4096 pixels of 15 um in 250 um of silicon, two amplifiers (Flaugher et al. 2015, AJ 150, 150);
+    NOIRLab's table of characteristics for gain, read noise, linearity (1 % at 100,000 electrons) and 0.05 % bad pixels;
+    DES' requirement of 5 cosmic rays per cm^2 and minute, of which 2 here are muons at 2200 m; dark current, full well
+    and diffusion of the LBNL devices (Flaugher 2006, SPIE 6269). 90 s exposures. Its brighter-fatter effect (Gruen et
+    al. 2015, JINST 10, C05032) is left out: the areas are not tabulated there.
     """
     pixels = CosmicRays(muons=2.0, electrons=3.0, pixel=15.0, depth=250.0, diffusion=8.0 / 15.0)
-    defects = (HotPixels(1e-5), BadColumns(5e-4))
-    return 90.0, 2, (Dark(2.0 / 3600.0), pixels, *defects, Saturation(1.7e5), NonLinearity(1e-7), ReadNoise(7.0),
-                     Gain(4.0), Bias())  # fmt: skip
+    charge = (Dark(2.0 / 3600.0), pixels, HotPixels(1e-5), BadColumns(5e-4), Saturation(1.7e5))
+    return 90.0, (4096, 2048), 2, (*charge, NonLinearity(1e-7), ReadNoise(7.0), Gain(4.0), Bias())
 
 
-def _lsst() -> tuple[float, int, tuple[Effect, ...]]:
-    """LSST: 10 um pixels in 100 um of silicon, 16 amplifiers in two rows of 8, of which one row is simulated, 30 s, and
-    a read noise of 8.8 electrons (Ivezic et al. 2019, ApJ 873, 111); brighter-fatter of the ITL sensors; all else
-    typical.
+def _lsst() -> Camera:
+    """LSST: 10 um pixels in 100 um of silicon, 16 amplifiers in two rows of 8, of which one row is simulated (2000 x
+    4072 pixels), exposures of 15 s, two to a visit, and a read noise of 8.8 electrons (Ivezic et al. 2019, ApJ 873,
+    111); brighter-fatter of the ITL sensors; all else typical.
     """
-    effects = (BrighterFatter(), Dark(), CosmicRays(muons=2.0, electrons=1.0), HotPixels(), BadColumns())
-    return 30.0, 8, (*effects, Saturation(), NonLinearity(), ReadNoise(8.8), Gain(), Bias())
+    charge = (BrighterFatter(), Dark(), CosmicRays(muons=2.0, electrons=1.0), HotPixels(), BadColumns(), Saturation())
+    return 15.0, (2000, 4072), 8, (*charge, NonLinearity(), ReadNoise(8.8), Gain(), Bias())
 
 
-_CAMERAS: dict[str, Callable[[], tuple[float, int, tuple[Effect, ...]]]] = {"des": _des, "lsst": _lsst}
+_CAMERAS: dict[str, Callable[[], Camera]] = {"des": _des, "lsst": _lsst}
 
 
 def sensor_of(survey: str, detector: int | None = None, overscan: int = 0) -> Sensor:
@@ -58,6 +59,6 @@ def sensor_of(survey: str, detector: int | None = None, overscan: int = 0) -> Se
     ValueError
         For a survey without published numbers here; the nearest name is given.
     """
-    time, amplifiers, effects = _CAMERAS[one_of("survey with a sensor", survey, _CAMERAS)]()
+    time, frame, amplifiers, effects = _CAMERAS[one_of("survey with a sensor", survey, _CAMERAS)]()
     all_have = (Ghosts(), Trails(), Photons(), ChargeTransfer(), Quantisation())
-    return Sensor((*all_have, *effects), time, amplifiers, overscan, detector)
+    return Sensor((*all_have, *effects), time, amplifiers, overscan, detector, None if overscan else frame)

@@ -122,3 +122,8 @@ class Dark(Effect):
         variance += np.float32(mean)
         jobs = -(-image.size // PIXELS)
         run(add_counts, jobs, exposure.keys("dark"), exposure.words, mean, image.reshape(-1), share=8)
+
+    def calibrate(self, exposure: Exposure) -> None:
+        """See `Effect.calibrate`."""
+        image = exposure.lit[0]
+        image -= np.float32(self.rate * exposure.time)

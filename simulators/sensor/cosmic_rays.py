@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from catalogs.checks import within
-from simulators._kernels.particles import stop_electrons, track_muons
+from simulators._kernels.particles import MARGIN, stop_electrons, track_muons
 from simulators.sensor.base import FLAGS, Effect, Exposure
 
 __all__ = ["CosmicRays"]
@@ -63,7 +64,7 @@ class CosmicRays(Effect):
         image, _, mask = exposure.lit
         keys, sample, bit = exposure.keys("cosmic_rays"), exposure.words[0], np.uint8(FLAGS["cosmic_ray"])
         chip = (self.pixel, self.depth, self.diffusion)
-        area = image.size * (self.pixel * 1e-4) ** 2 * exposure.time / 60.0
+        area = math.prod(n + 2 * MARGIN for n in image.shape) * (self.pixel * 1e-4) ** 2 * exposure.time / 60.0
         track_muons(exposure.count("muons", self.muons * area), keys, sample, chip, image, mask, bit)
         number = exposure.count("electrons", self.electrons * area)
         stop_electrons(number, keys, sample, chip, self.hardest, image, mask, bit)

@@ -36,12 +36,14 @@ class HotPixels(Effect):
     def apply(self, exposure: Exposure) -> None:
         """See `Effect.apply`."""
         image, variance, mask = exposure.lit
-        count = exposure.pattern_count("hot_pixels", self.density * image.size)
+        count = exposure.pattern_count("hot_pixels", self.density * exposure.frame[0] * exposure.frame[1])
         x, y, u = exposure.pattern("hot_pixels", (count, 3)).T
-        pixels = np.unique(_at(y, image.shape[0]) * image.shape[1] + _at(x, image.shape[1]), return_index=True)
-        mean = self.rate * exposure.time / np.maximum(u[pixels[1]], 1e-3)
-        drawn = poisson(exposure.seed, [exposure.sample], f"sensor.hot_pixels.{exposure.band}", mean[None])[0]
-        at = np.unravel_index(pixels[0], image.shape)
+        row, column = (_at(v, n) - c for v, n, c in zip((y, x), exposure.frame, exposure.corner, strict=True))
+        inside = (row >= 0) & (row < image.shape[0]) & (column >= 0) & (column < image.shape[1])
+        mean = self.rate * exposure.time / np.maximum(u, 1e-3)
+        drawn = poisson(exposure.seed, [exposure.sample], exposure.name("hot_pixels"), mean[None])[0]
+        pixels, first = np.unique(row[inside] * image.shape[1] + column[inside], return_index=True)
+        mean, drawn, at = mean[inside][first], drawn[inside][first], np.unravel_index(pixels, image.shape)
         image[at] += drawn.astype(np.float32)
         variance[at] += mean.astype(np.float32)
         mask[at] |= np.uint8(FLAGS["hot_pixel"])
@@ -69,9 +71,13 @@ class BadColumns(Effect):
     def apply(self, exposure: Exposure) -> None:
         """See `Effect.apply`."""
         image, _, mask = exposure.lit
-        count = exposure.pattern_count("bad_columns", self.density * image.shape[1])
+        (ny, nx), (row, column) = exposure.frame, exposure.corner
+        count = exposure.pattern_count("bad_columns", self.density * nx)
         for u, v, w in exposure.pattern("bad_columns", (count, 3)):
-            blocked = slice(int(v * image.shape[0]), None), int(u * image.shape[1])
+            x = int(u * nx) - column
+            if not 0 <= x < image.shape[1]:
+                continue
+            blocked = slice(max(int(v * ny) - row, 0), None), x
             image[blocked] *= np.float32(self.leak * w)
             mask[blocked] |= np.uint8(FLAGS["bad_column"])
 
@@ -98,7 +104,8 @@ class ChipGaps(Effect):
     def apply(self, exposure: Exposure) -> None:
         """See `Effect.apply`."""
         image, variance, mask = exposure.lit
-        dark = [_in_gap(*pair) for pair in zip(image.shape, self.chips, self.gap, strict=True)]
+        places = zip(exposure.frame, self.chips, self.gap, exposure.corner, image.shape, strict=True)
+        dark = [_in_gap(n, chips, gap)[first : first + side] for n, chips, gap, first, side in places]
         for part in ((dark[0], slice(None)), (slice(None), dark[1])):
             image[part] = 0.0
             variance[part] = 0.0

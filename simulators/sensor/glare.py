@@ -36,9 +36,8 @@ class Sky(Effect):
 
     def apply(self, exposure: Exposure) -> None:
         """See `Effect.apply`."""
-        image, variance, _ = exposure.lit
+        image = exposure.lit[0]
         image += np.float32(self.level)
-        variance += np.float32(self.level)
 
 
 @dataclass(frozen=True)
@@ -65,8 +64,9 @@ class Fringing(Effect):
     def apply(self, exposure: Exposure) -> None:
         """See `Effect.apply`."""
         image = exposure.lit[0]
-        ny, nx = image.shape
-        x, y = (np.arange(-(-n // _GRID) + 2) * _GRID for n in (nx, ny))
+        places = zip(exposure.corner, image.shape, strict=True)
+        y, x = ((c // _GRID + np.arange(n // _GRID + 3)) * _GRID for c, n in places)
+        beyond = tuple(c % _GRID for c in exposure.corner)
         direction, offset, length = exposure.pattern("fringing", (3, _WAVES))
         wave = 1.0 / (self.scale * (4.0 + 12.0 * length))  # cycles per pixel: the surface is smoother than its fringes
         angle = 2.0 * math.pi * direction
@@ -74,7 +74,7 @@ class Fringing(Effect):
         height = np.sin(2.0 * math.pi * (inner[0][:, None, :] + inner[1][:, :, None]))
         slope = math.sqrt(2.0 * math.pi**2 * float(np.sum(wave**2)))  # rms of a sum of the sines
         phase = (height.sum(axis=0) / (slope * self.scale)).astype(np.float32)
-        run(add_fringes, ny, np.float32(self.amplitude), _GRID, phase, image, share=64)
+        run(add_fringes, len(image), np.float32(self.amplitude), _GRID, *beyond, phase, image, share=64)
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ class Ghosts(Effect):
         image, _, mask = exposure.lit
         light, x, y = bright_cells(image, self.bright, _CELL).reshape(3, -1)
         area = math.pi * self.radius**2 * (1.0 - self.obscuration**2)
-        centre = (image.shape[1] - 1) / 2, (image.shape[0] - 1) / 2
+        centre = [(n - 1) / 2 - c for n, c in zip(exposure.frame[::-1], exposure.corner[::-1], strict=True)]
         for i in np.flatnonzero(light):
             at = (c - self.magnification * (m[i] / light[i] - c) for c, m in zip(centre, (x, y), strict=True))
             radii = self.obscuration * self.radius, self.radius

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,10 +11,12 @@ from numpy.typing import NDArray
 from catalogs.checks import within
 from simulators._kernels._jit import run
 from simulators._kernels.noise import PIXELS, add_background
-from simulators.sensor.base import Effect, Exposure, Plane
+from simulators.sensor.base import FLAGS, Effect, Exposure
 from simulators.streams import normal
 
 __all__ = ["Bias", "Gain", "NonLinearity", "Quantisation", "ReadNoise"]
+
+_STEEPEST = 0.99  # of what a charge can fall behind that is still told from others
 
 
 @dataclass(frozen=True)
@@ -32,8 +35,17 @@ class NonLinearity(Effect):
 
     def apply(self, exposure: Exposure) -> None:
         """See `Effect.apply`."""
-        for rows in _strips(exposure.image):
-            rows /= 1.0 + np.float32(self.coefficient) * np.maximum(rows, 0.0)
+        for rows, variance in zip(_strips(exposure.image), _strips(exposure.variance), strict=True):
+            slope = 1.0 + np.float32(self.coefficient) * np.maximum(rows, 0.0)
+            rows /= slope
+            variance /= (slope * slope) * (slope * slope)
+
+    def calibrate(self, exposure: Exposure) -> None:
+        """See `Effect.calibrate`."""
+        for rows, variance in zip(_strips(exposure.image), _strips(exposure.variance), strict=True):
+            slope = 1.0 / (1.0 - np.minimum(np.float32(self.coefficient) * np.maximum(rows, 0.0), _STEEPEST))
+            rows *= slope
+            variance *= (slope * slope) * (slope * slope)
 
 
 @dataclass(frozen=True)
@@ -77,10 +89,17 @@ class Gain(Effect):
 
     def apply(self, exposure: Exposure) -> None:
         """See `Effect.apply`."""
-        for (start, stop), step in zip(exposure.segments, _steps(exposure, "gain"), strict=True):
-            factor = np.float32(1.0 / (self.gain * (1.0 + self.scatter * step)))
-            exposure.image[:, start:stop] *= factor
-            exposure.variance[:, start:stop] *= factor * factor
+        self._scale(exposure, -1)
+
+    def calibrate(self, exposure: Exposure) -> None:
+        """See `Effect.calibrate`."""
+        self._scale(exposure, 1)
+
+    def _scale(self, exposure: Exposure, power: int) -> None:
+        for (columns, _), step in zip(exposure.segments, _steps(exposure, "gain"), strict=True):
+            factor = np.float32((self.gain * (1.0 + self.scatter * step)) ** power)
+            exposure.image[:, columns] *= factor
+            exposure.variance[:, columns] *= factor * factor
 
 
 @dataclass(frozen=True)
@@ -101,15 +120,25 @@ class Bias(Effect):
 
     def apply(self, exposure: Exposure) -> None:
         """See `Effect.apply`."""
-        for (start, stop), step in zip(exposure.segments, _steps(exposure, "bias"), strict=True):
-            exposure.image[:, start:stop] += np.float32(self.level + self.scatter * step)
+        self._add(exposure, 1.0)
+
+    def calibrate(self, exposure: Exposure) -> None:
+        """See `Effect.calibrate`."""
+        self._add(exposure, -1.0)
+
+    def _add(self, exposure: Exposure, sign: float) -> None:
+        for (columns, _), step in zip(exposure.segments, _steps(exposure, "bias"), strict=True):
+            exposure.image[:, columns] += np.float32(sign * (self.level + self.scatter * step))
 
 
 @dataclass(frozen=True)
 class Quantisation(Effect):
-    """Whole adu from 0 to 2^`bits` - 1, the rest cut; 0 bits leaves the numbers as they are."""
+    """Whole adu from 0 to 2^`bits` - 1, the rest cut; 0 bits leaves the numbers as they are. What is cut at the top is
+    flagged.
+    """
 
     bits: int = 16
+    flags: ClassVar[tuple[str, ...]] = ("saturated",)
 
     def __post_init__(self) -> None:
         if within("Quantisation bits", self.bits, 0, 24, "bits") % 1:
@@ -122,19 +151,22 @@ class Quantisation(Effect):
 
     def apply(self, exposure: Exposure) -> None:
         """See `Effect.apply`."""
-        for rows in _strips(exposure.image):
+        most, bit = np.float32(2**self.bits - 1), np.uint8(FLAGS["saturated"])
+        for rows, mask in zip(_strips(exposure.image), _strips(exposure.mask), strict=True):
             np.rint(rows, out=rows)
-            np.clip(rows, 0.0, np.float32(2**self.bits - 1), out=rows)
+            if rows.max() > most:
+                mask[rows > most] |= bit
+            np.clip(rows, 0.0, most, out=rows)
         np.add(exposure.variance, np.float32(1.0 / 12.0), out=exposure.variance)
 
 
-def _strips(image: Plane) -> list[Plane]:
+def _strips(image: NDArray[Any]) -> list[NDArray[Any]]:
     """Views of 64 rows each, which stay in the processor's cache."""
     return [image[start : start + 64] for start in range(0, len(image), 64)]
 
 
 def _steps(exposure: Exposure, effect: str) -> NDArray[np.float64]:
     """Standard normal numbers of the chip's amplifiers."""
-    seed, sample = exposure.chip
-    drawn: NDArray[np.float64] = normal(seed, [sample], f"sensor.{effect}", (exposure.amplifiers,))[0]
+    seed, sample, name = exposure.chip(effect)
+    drawn: NDArray[np.float64] = normal(seed, [sample], name, (exposure.amplifiers,))[0]
     return drawn

@@ -75,7 +75,7 @@ class Trails(Effect):
 
     def _span(self, exposure: Exposure, kind: float, place: float, side: float) -> tuple[float, float]:
         """Where a trail begins and ends along its line, from the point nearest to the frame's centre [pixel]."""
-        reach = math.hypot(*exposure.lit[0].shape) / 2
+        reach = math.hypot(*exposure.frame) / 2
         end = (place - 0.5) * reach if kind < self.ends else -math.inf
         return (end, math.inf) if side < 0.5 else (-math.inf, -end)
 
@@ -91,7 +91,7 @@ class Trails(Effect):
         *rest: float,
     ) -> None:
         """One trail from its uniform numbers."""
-        ny, nx = exposure.lit[0].shape
+        (ny, nx), (row, column) = exposure.frame, exposure.corner
         angle = math.pi * turn
         cosine, sine = math.cos(angle), math.sin(angle)
         offset = (place - 0.5) * (nx * abs(sine) + ny * abs(cosine))  # evenly among the lines that cross the frame
@@ -105,8 +105,8 @@ class Trails(Effect):
             blinking = (1.0, period, phase, self.fwhm / period, self.fwhm, *span)
             parts = [(-beside, flux / 4, steady), (beside, flux / 4, steady), (0.0, flux, blinking)]
         for across, share, shape in parts:
-            x = (nx - 1) / 2 - (offset + across) * sine
-            y = (ny - 1) / 2 + (offset + across) * cosine
+            x = (nx - 1) / 2 - (offset + across) * sine - column
+            y = (ny - 1) / 2 + (offset + across) * cosine - row
             self._add(exposure, (x, y, cosine, sine), share, shape)
 
     def _add(self, exposure: Exposure, line: tuple[float, ...], flux: float, shape: tuple[float, ...]) -> None:

@@ -73,7 +73,8 @@ class ChargeTransfer(Effect):
         """See `Effect.apply`."""
         image, given = exposure.image, np.float32(-math.expm1(-1.0 / self.release))
         if self.parallel:
-            defer_columns(image, self.parallel, given)
+            defer_columns(image, self.parallel, given, exposure.corner[0], exposure.sky)
         if self.serial:
-            for start, stop in exposure.segments:
-                run(defer_rows, len(image), start, stop, self.serial, given, image, share=64)
+            for columns, before in exposure.segments:
+                place = (columns.start, columns.stop, before, exposure.sky)
+                run(defer_rows, len(image), *place, self.serial, given, image, share=64)

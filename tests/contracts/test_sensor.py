@@ -10,75 +10,63 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import simulators.sensor
+import simulators.sensor as sensors
 from simulators._kernels._jit import set_threads
-from simulators.sensor import (
-    EFFECTS,
-    FLAGS,
-    BadColumns,
-    Bias,
-    BrighterFatter,
-    ChargeTransfer,
-    ChipGaps,
-    CosmicRays,
-    Dark,
-    Effect,
-    Fringing,
-    Gain,
-    Ghosts,
-    HotPixels,
-    NonLinearity,
-    Photons,
-    Quantisation,
-    ReadNoise,
-    Saturation,
-    Sensor,
-    Sky,
-    Trails,
-)
+from simulators.sensor import EFFECTS, FLAGS, Effect, Sensor
 
 OFF = {
-    Sky: Sky(0.0),
-    Fringing: Fringing(0.0),
-    Ghosts: Ghosts(0.0),
-    Trails: Trails(0.0),
-    Photons: Photons(False),
-    BrighterFatter: BrighterFatter(0.0),
-    Dark: Dark(0.0),
-    CosmicRays: CosmicRays(0.0, 0.0),
-    HotPixels: HotPixels(0.0),
-    BadColumns: BadColumns(0.0),
-    Saturation: Saturation(math.inf),
-    ChargeTransfer: ChargeTransfer(0.0, 0.0),
-    NonLinearity: NonLinearity(0.0),
-    ReadNoise: ReadNoise(0.0),
-    Gain: Gain(1.0, 0.0),
-    Bias: Bias(0.0, 0.0),
-    Quantisation: Quantisation(0),
-    ChipGaps: ChipGaps((1, 1), (9, 9)),
+    sensors.Sky: sensors.Sky(0.0),
+    sensors.Fringing: sensors.Fringing(0.0),
+    sensors.Ghosts: sensors.Ghosts(0.0),
+    sensors.Trails: sensors.Trails(0.0),
+    sensors.Photons: sensors.Photons(False),
+    sensors.BrighterFatter: sensors.BrighterFatter(0.0),
+    sensors.Dark: sensors.Dark(0.0),
+    sensors.CosmicRays: sensors.CosmicRays(0.0, 0.0),
+    sensors.HotPixels: sensors.HotPixels(0.0),
+    sensors.BadColumns: sensors.BadColumns(0.0),
+    sensors.Saturation: sensors.Saturation(math.inf),
+    sensors.ChargeTransfer: sensors.ChargeTransfer(0.0, 0.0),
+    sensors.NonLinearity: sensors.NonLinearity(0.0),
+    sensors.ReadNoise: sensors.ReadNoise(0.0),
+    sensors.Gain: sensors.Gain(1.0, 0.0),
+    sensors.Bias: sensors.Bias(0.0, 0.0),
+    sensors.Quantisation: sensors.Quantisation(0),
+    sensors.ChipGaps: sensors.ChipGaps((1, 1), (9, 9)),
 }
 ON = {
-    Sky: Sky(100.0),
-    Fringing: Fringing(20.0, 10.0),
-    Ghosts: Ghosts(0.01, 2e4, 8.0),
-    Trails: Trails(6.0, aeroplanes=0.5),
-    Photons: Photons(),
-    BrighterFatter: BrighterFatter(),
-    Dark: Dark(0.3),
-    CosmicRays: CosmicRays(5e3, 5e3),
-    HotPixels: HotPixels(0.01),
-    BadColumns: BadColumns(0.1),
-    Saturation: Saturation(3e4),
-    ChargeTransfer: ChargeTransfer(1e-3, 1e-3),
-    NonLinearity: NonLinearity(1e-6),
-    ReadNoise: ReadNoise(4.0),
-    Gain: Gain(3.0, 0.05),
-    Bias: Bias(300.0, 20.0),
-    Quantisation: Quantisation(16),
-    ChipGaps: ChipGaps((2, 2), (3, 4)),
+    sensors.Sky: sensors.Sky(100.0),
+    sensors.Fringing: sensors.Fringing(20.0, 10.0),
+    sensors.Ghosts: sensors.Ghosts(0.01, 2e4, 8.0),
+    sensors.Trails: sensors.Trails(6.0, aeroplanes=0.5),
+    sensors.Photons: sensors.Photons(),
+    sensors.BrighterFatter: sensors.BrighterFatter(),
+    sensors.Dark: sensors.Dark(0.3),
+    sensors.CosmicRays: sensors.CosmicRays(5e3, 5e3),
+    sensors.HotPixels: sensors.HotPixels(0.01),
+    sensors.BadColumns: sensors.BadColumns(0.1),
+    sensors.Saturation: sensors.Saturation(3e4),
+    sensors.ChargeTransfer: sensors.ChargeTransfer(1e-3, 1e-3),
+    sensors.NonLinearity: sensors.NonLinearity(1e-6),
+    sensors.ReadNoise: sensors.ReadNoise(4.0),
+    sensors.Gain: sensors.Gain(3.0, 0.05),
+    sensors.Bias: sensors.Bias(300.0, 20.0),
+    sensors.Quantisation: sensors.Quantisation(16),
+    sensors.ChipGaps: sensors.ChipGaps((2, 2), (3, 4)),
 }
-RISING = (Sky, Photons, Saturation, ChargeTransfer, NonLinearity, Gain, Bias, Quantisation, BadColumns)
-CONSERVING = (BrighterFatter, Saturation, ChargeTransfer)
+RISING = (
+    sensors.Sky,
+    sensors.Photons,
+    sensors.Saturation,
+    sensors.ChargeTransfer,
+    sensors.NonLinearity,
+    sensors.Gain,
+    sensors.Bias,
+    sensors.Quantisation,
+    sensors.BadColumns,
+)
+CONSERVING = (sensors.BrighterFatter, sensors.Saturation, sensors.ChargeTransfer)
+PIXEL_BY_PIXEL = (sensors.Photons, sensors.Dark, sensors.ReadNoise, sensors.CosmicRays)  # numbers of the image's own
 LAYOUT = dict(amplifiers=2, overscan=5, time=20.0)
 BANDS = ("g", "r")
 
@@ -91,8 +79,9 @@ def light():
     return (scale[:, :, None, None] * star + 3.25).astype(np.float32)
 
 
-def expose(*effects, expected=None, ids=(4, 0, 9), seed=5, bands=BANDS, **layout):
-    return Sensor(effects, **(LAYOUT | layout)).expose(light() if expected is None else expected, seed, ids, bands)
+def expose(*effects, expected=None, ids=(4, 0, 9), seed=5, bands=BANDS, corners=None, sky=0.0, **layout):
+    expected = light() if expected is None else expected
+    return Sensor(effects, **(LAYOUT | layout)).expose(expected, seed, ids, bands, corners=corners, sky=sky)
 
 
 def same(first, second):
@@ -105,7 +94,7 @@ def kind(request):
 
 
 def test_lists_are_complete():
-    package = simulators.sensor
+    package = sensors
     modules = [importlib.import_module(f"simulators.sensor.{m.name}") for m in pkgutil.iter_modules(package.__path__)]
     found = {c for m in modules for _, c in inspect.getmembers(m, inspect.isclass) if issubclass(c, Effect)}
     assert found - {Effect} == set(EFFECTS) == set(OFF) == set(ON)
@@ -128,7 +117,7 @@ def test_off_changes_nothing(kind):
     assert not blank[1].any()
 
 
-@pytest.mark.parametrize("kind", [kind for kind in EFFECTS if kind not in (Photons, Quantisation)])
+@pytest.mark.parametrize("kind", [kind for kind in EFFECTS if kind not in (sensors.Photons, sensors.Quantisation)])
 def test_off_changes_nothing_even_where_it_is_applied(kind, monkeypatch):
     """The numbers alone make no difference, but for two switches: nothing hides behind the question what is off."""
     monkeypatch.setattr(kind, "off", False)
@@ -151,13 +140,24 @@ def test_depends_on_seed_sample_and_band_alone(kind):
         assert same(expose(ON[kind]), whole)
         alone = expose(ON[kind], expected=light()[2:, 1:], ids=(9,), bands=BANDS[1:])
     assert same(alone, [plane[2:, 1:] for plane in whole])
-    random = {Trails, Photons, Dark, CosmicRays, HotPixels, BadColumns, ReadNoise, Gain, Bias, Fringing}
+    random = {
+        sensors.Trails,
+        sensors.Photons,
+        sensors.Dark,
+        sensors.CosmicRays,
+        sensors.HotPixels,
+        sensors.BadColumns,
+        sensors.ReadNoise,
+        sensors.Gain,
+        sensors.Bias,
+        sensors.Fringing,
+    }
     assert same(expose(ON[kind], seed=6), whole) == (kind not in random)
 
 
 def test_numbers_are_its_own(kind):
     """Another effect before it changes none of its random numbers: seen in the mask, or in what it adds to darkness."""
-    other = Trails(3.0) if kind is not Trails else CosmicRays(500.0)
+    other = sensors.Trails(3.0) if kind is not sensors.Trails else sensors.CosmicRays(500.0)
     bits = sum(FLAGS[flag] for flag in kind.flags if flag not in ("saturated", "bleed"))
     alone, together = expose(ON[kind]), expose(ON[kind], other)
     assert np.array_equal(alone[2] & bits, together[2] & bits)
@@ -172,11 +172,30 @@ def test_flags_are_set_exactly_where_it_acted(kind):
     assert not (after[2] & ~before[2] & ~np.uint8(mine)).any()
     if not mine:
         assert np.array_equal(after[2], before[2])
-    elif kind is BadColumns or kind is ChipGaps:  # no charge, no change
+    elif kind is sensors.BadColumns or kind is sensors.ChipGaps:  # no charge, no change
         assert (set_by_it | (before[0] == after[0])).all()
         assert (before[0] == after[0])[set_by_it].mean() > 0.0
+    elif kind is sensors.Quantisation:  # which rounds every pixel, and flags those it cuts
+        assert np.array_equal(set_by_it, before[0] > 2**16 - 0.5)
     else:
         assert np.array_equal(set_by_it, before[0] != after[0])
+
+
+@pytest.mark.parametrize("kind", [kind for kind in EFFECTS if kind not in PIXEL_BY_PIXEL])
+def test_a_cut_out_is_what_the_frame_has_there(kind):
+    """Away from edges, over which columns, tracks and stars reach: the chip is one, with its defects."""
+    whole = np.full((1, 1, 400, 300), 1e4, np.float32)
+    whole[0, 0, 214:222, 165] = 2e6
+    corner, side = (99, 80), 128
+    cut = whole[:, :, corner[0] : corner[0] + side, corner[1] : corner[1] + side]
+    layout = dict(ids=(4,), bands=("r",), amplifiers=3, overscan=0, frame=(400, 300))
+    image, _, mask = expose(ON[kind], expected=whole, **layout)
+    part, _, flags = expose(ON[kind], expected=cut, corners=[corner], sky=1e4, **layout)
+    inner = slice(30, 98)
+    there = slice(corner[0] + 30, corner[0] + 98), slice(corner[1] + 30, corner[1] + 98)
+    assert part[0, 0, inner, inner] == pytest.approx(image[0, 0][there], rel=2e-5)
+    assert np.array_equal(flags[0, 0, inner, inner], mask[0, 0][there])
+    assert not np.array_equal(part, cut)
 
 
 @pytest.mark.parametrize("kind", RISING)
@@ -191,7 +210,7 @@ def test_charge_is_conserved(kind):
     """Room is left at the ends of columns and registers, where charge leaves."""
     expected = np.zeros((1, 1, 400, 300), np.float32)
     expected[0, 0, 150:206, 40:112] = light()[0, 0]
-    effect = ChargeTransfer(1e-4, 1e-4) if kind is ChargeTransfer else ON[kind]
+    effect = sensors.ChargeTransfer(1e-4, 1e-4) if kind is sensors.ChargeTransfer else ON[kind]
     image = expose(effect, expected=expected, ids=(0,), bands=("r",), amplifiers=1)[0]
     assert not np.array_equal(image[:, :, :400], expected)
     assert image.sum(dtype=np.float64) == pytest.approx(expected.sum(dtype=np.float64), rel=1e-7)
@@ -203,8 +222,8 @@ def test_the_chips_own_defects_stay_in_all_exposures(kind):
     first, second = (
         expose(ON[kind], expected=expected, ids=(1, 2), bands=("r",), detector=number)[:3:2] for number in (7, 8)
     )
-    differs = {Trails, Photons, Dark, CosmicRays, ReadNoise, HotPixels}
+    differs = {sensors.Trails, sensors.Photons, sensors.Dark, sensors.CosmicRays, sensors.ReadNoise, sensors.HotPixels}
     assert np.array_equal(first[0][0], first[0][1]) == (kind not in differs)
-    assert np.array_equal(first[1][0], first[1][1]) == (kind not in {Trails, CosmicRays})
-    own = {Fringing, BadColumns, Gain, Bias, HotPixels}
+    assert np.array_equal(first[1][0], first[1][1]) == (kind not in {sensors.Trails, sensors.CosmicRays})
+    own = {sensors.Fringing, sensors.BadColumns, sensors.Gain, sensors.Bias, sensors.HotPixels}
     assert np.array_equal(first[0], second[0]) == (kind not in own)

@@ -5,29 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from simulators.sensor import (
-    FLAGS,
-    BadColumns,
-    Bias,
-    BrighterFatter,
-    ChargeTransfer,
-    ChipGaps,
-    CosmicRays,
-    Dark,
-    Fringing,
-    Gain,
-    Ghosts,
-    HotPixels,
-    NonLinearity,
-    Photons,
-    Quantisation,
-    ReadNoise,
-    Saturation,
-    Sensor,
-    Sky,
-    Trails,
-    flag_attributes,
-)
+from simulators import sensor as sensors
+from simulators.sensor import FLAGS, Sensor
 
 
 def expose(expected, *effects, seed=3, **layout):
@@ -36,8 +15,9 @@ def expose(expected, *effects, seed=3, **layout):
 
 def test_variance_is_that_of_repeated_exposures():
     expected = np.full((400, 1, 6, 8), 200.0, np.float32)
-    chain = Sensor((Sky(100.0), Photons(), Dark(2.0), ReadNoise(7.0), Gain(2.0, 0.05), Bias(), Quantisation()), 30.0, 2,
-                   3, detector=5)  # fmt: skip
+    light = (sensors.Sky(100.0), sensors.Photons(), sensors.Dark(2.0))
+    readout = (sensors.ReadNoise(7.0), sensors.Gain(2.0, 0.05), sensors.Bias(), sensors.Quantisation())
+    chain = Sensor((*light, *readout), 30.0, 2, 3, detector=5)
     image, variance, _ = chain.expose(expected, 1)
     lit, dark = (300 + 60 + 49) / 4 + 1 / 12, 49 / 4 + 1 / 12
     assert variance[:, :, :6].mean() == pytest.approx(lit, rel=0.1)
@@ -48,8 +28,8 @@ def test_variance_is_that_of_repeated_exposures():
 
 def test_flat_fields_have_the_covariances_of_the_areas():
     """Astier et al. 2019: covariances of a flat of mean m are m^2 times the areas' changes, the variance m + m^2 a."""
-    effect, mean = BrighterFatter(), 5e4
-    flat = expose(np.full((1024, 1024), mean), Photons(), effect)[0] - mean
+    effect, mean = sensors.BrighterFatter(), 5e4
+    flat = expose(np.full((1024, 1024), mean), sensors.Photons(), effect)[0] - mean
     inner = flat[8:-8, 8:-8].astype(np.float64)
     error = mean / math.sqrt(inner.size)
     for (dy, dx), area in (((1, 0), effect.areas[1][0]), ((0, 1), effect.areas[0][1])):
@@ -74,7 +54,7 @@ def naive_bloom(column, full):
 
 def test_blooming_is_that_of_single_electrons():
     column = np.array([2, 3, 0, 5, 60, 9, 1, 0, 4, 0, 0, 2])
-    image, _, mask = expose(column[:, None], Saturation(10.0))
+    image, _, mask = expose(column[:, None], sensors.Saturation(10.0))
     assert np.abs(image[:, 0] - naive_bloom(column, 10)).max() <= 1.0
     assert image.max() == 10.0
     assert image.sum() == pytest.approx(column.sum())
@@ -83,7 +63,7 @@ def test_blooming_is_that_of_single_electrons():
 
 
 def test_blooming_leaves_at_the_ends_of_a_column():
-    image = expose([[0.0], [1000.0], [0.0]], Saturation(10.0))[0]
+    image = expose([[0.0], [1000.0], [0.0]], sensors.Saturation(10.0))[0]
     assert image[:, 0].tolist() == [10.0, 10.0, 10.0]
 
 
@@ -102,7 +82,7 @@ def naive_transfer(column, inefficiency, release):
 def test_deferred_charge_trails_away_from_the_register(axis):
     line = np.zeros(60)
     line[40] = 1e4
-    effect = ChargeTransfer(1e-3, 0.0, 3.0) if axis == 0 else ChargeTransfer(0.0, 1e-3, 3.0)
+    effect = sensors.ChargeTransfer(1e-3, 0.0, 3.0) if axis == 0 else sensors.ChargeTransfer(0.0, 1e-3, 3.0)
     image = expose(line[:, None] if axis == 0 else line[None], effect)[0].ravel()
     assert image == pytest.approx(naive_transfer(line, 1e-3, 3.0), abs=1e-3)
     assert not image[:40].any()
@@ -110,7 +90,7 @@ def test_deferred_charge_trails_away_from_the_register(axis):
 
 
 def test_deferred_charge_of_the_last_row_comes_out_in_the_overscan():
-    image = expose(np.full((50, 4), 1e4), ChargeTransfer(1e-3, 0.0), overscan=6)[0]
+    image = expose(np.full((50, 4), 1e4), sensors.ChargeTransfer(1e-3, 0.0), overscan=6)[0]
     assert image[50] == pytest.approx(naive_transfer([1e4] * 50 + [0.0], 1e-3, 2.0)[50], rel=1e-4)
     assert (np.diff(image[50:], axis=0) < 0).all()
 
@@ -127,7 +107,7 @@ RARE = 0.1 / (96 * 10e-4) ** 2  # per cm2 and minute: one in ten frames
 
 
 def test_muons_come_as_cosine_squared_and_leave_a_landau_tail():
-    charge, extent, hit = tracks(CosmicRays(RARE, 0.0, depth=100.0, diffusion=0.2), 6000)
+    charge, extent, hit = tracks(sensors.CosmicRays(RARE, 0.0, depth=100.0, diffusion=0.2), 6000)
     assert hit == pytest.approx(1.0 - math.exp(-0.1), abs=0.012)
     assert np.mean(extent > 10.0 + 1.5) == pytest.approx(1.0 / (1.0 + 1.15**2) ** 2, abs=0.07)  # cos^4 at tan = extent
     path = np.hypot(extent * 10.0, 100.0)
@@ -141,7 +121,7 @@ def test_muons_come_as_cosine_squared_and_leave_a_landau_tail():
 
 def test_electrons_wander_and_stop():
     """Energies even up to 300 keV in silicon that is thick for them: 3.62 eV for each electron, and bent tracks."""
-    charge, extent, _ = tracks(CosmicRays(0.0, RARE, depth=1000.0, diffusion=0.2, hardest=300.0), 3000)
+    charge, extent, _ = tracks(sensors.CosmicRays(0.0, RARE, depth=1000.0, diffusion=0.2, hardest=300.0), 3000)
     assert charge.max() < 2.2 * 300.0 / 0.00362
     assert charge.mean() == pytest.approx(150.0 / 0.00362 * 1.05, rel=0.15)
     straight = math.pi / 4 * 0.0171 * 150.0**1.75 / 10.0  # seen from all sides
@@ -149,7 +129,7 @@ def test_electrons_wander_and_stop():
 
 
 def test_tracks_have_a_width():
-    image = expose(np.zeros((500, 500)), CosmicRays(3e3, 0.0, diffusion=0.5), time=60.0)[0]
+    image = expose(np.zeros((500, 500)), sensors.CosmicRays(3e3, 0.0, diffusion=0.5), time=60.0)[0]
     hit = image > 0
     beside = hit & (np.roll(hit, 1, 0) | np.roll(hit, -1, 0)) & (np.roll(hit, 1, 1) | np.roll(hit, -1, 1))
     assert hit.sum() > 3000
@@ -160,7 +140,7 @@ def test_tracks_have_a_width():
 def test_a_trail_holds_its_light_and_the_psfs_width():
     for seed in range(20):
         image = np.asarray(
-            expose(np.zeros((300, 300)), Trails(0.7, 500.0, 500.0, 4.0, 3.5, 0.0, 0.0, 0.0), seed=seed)[0]
+            expose(np.zeros((300, 300)), sensors.Trails(0.7, 500.0, 500.0, 4.0, 3.5, 0.0, 0.0, 0.0), seed=seed)[0]
         )
         rows = image[100:200].sum(axis=1)
         if rows.min() == 0.0 or image[100:200, :30].any() or image[100:200, -30:].any():
@@ -174,7 +154,7 @@ def test_a_trail_holds_its_light_and_the_psfs_width():
 
 
 def test_fringes_have_their_amplitude_and_no_mean():
-    image = expose(np.zeros((600, 600)), Fringing(20.0, 30.0))[0]
+    image = expose(np.zeros((600, 600)), sensors.Fringing(20.0, 30.0))[0]
     assert abs(image).max() == pytest.approx(20.0, rel=1e-3)
     assert abs(image.mean()) < 2.0
     assert image.std() == pytest.approx(20.0 / math.sqrt(2.0), rel=0.1)
@@ -183,7 +163,7 @@ def test_fringes_have_their_amplitude_and_no_mean():
 def test_a_ghost_holds_its_share_across_the_centre():
     expected = np.zeros((301, 301), np.float32)
     expected[100, 120] = 1e7
-    image = expose(expected, Ghosts(1e-2, 1e5, 30.0, 0.5, 1.0))[0] - expected
+    image = expose(expected, sensors.Ghosts(1e-2, 1e5, 30.0, 0.5, 1.0))[0] - expected
     y, x = np.mgrid[:301, :301]
     assert image.sum(dtype=np.float64) == pytest.approx(1e-2 * (1e7 - 1e5), rel=5e-3)
     assert (image * y).sum() / image.sum() == pytest.approx(200.0, abs=1e-2)
@@ -192,7 +172,7 @@ def test_a_ghost_holds_its_share_across_the_centre():
 
 
 def test_bad_columns_are_blocked_away_from_the_register():
-    image, _, mask = expose(np.full((200, 300), 1000.0), BadColumns(0.05, 0.2))
+    image, _, mask = expose(np.full((200, 300), 1000.0), sensors.BadColumns(0.05, 0.2))
     bad = (mask == FLAGS["bad_column"]).any(axis=0)
     assert 0 < bad.sum() < 40
     assert (np.diff(mask.astype(int), axis=0) >= 0).all()
@@ -200,7 +180,7 @@ def test_bad_columns_are_blocked_away_from_the_register():
 
 
 def test_hot_pixels_are_as_many_as_said():
-    image, _, mask = expose(np.zeros((1000, 1000)), HotPixels(1e-3, 5.0), time=10.0)
+    image, _, mask = expose(np.zeros((1000, 1000)), sensors.HotPixels(1e-3, 5.0), time=10.0)
     hot = image[mask > 0]
     assert hot.size == pytest.approx(1000, abs=120)
     assert np.median(hot) == pytest.approx(100.0, rel=0.2)
@@ -208,26 +188,26 @@ def test_hot_pixels_are_as_many_as_said():
 
 
 def test_the_converter_and_a_late_chain():
-    image = expose([[-3.0, 0.4, 0.6, 300.0]], Quantisation(8))[0]
+    image = expose([[-3.0, 0.4, 0.6, 300.0]], sensors.Quantisation(8))[0]
     assert image[0].tolist() == [0.0, 0.0, 1.0, 255.0]
-    assert expose([[1e5, -5.0]], NonLinearity(1e-7))[0][0] == pytest.approx([1e5 / 1.01, -5.0], rel=1e-6)
+    assert expose([[1e5, -5.0]], sensors.NonLinearity(1e-7))[0][0] == pytest.approx([1e5 / 1.01, -5.0], rel=1e-6)
 
 
 def test_chips_of_a_mosaic_have_equal_sides():
-    mask = expose(np.zeros((50, 104)), ChipGaps((2, 3), (6, 4)))[2]
+    mask = expose(np.zeros((50, 104)), sensors.ChipGaps((2, 3), (6, 4)))[2]
     assert "".join(map(str, (mask[0] > 0).astype(int))) == "0" * 32 + "1111" + "0" * 32 + "1111" + "0" * 32
     assert "".join(map(str, (mask[:, 0] > 0).astype(int))) == "0" * 22 + "1" * 6 + "0" * 22
 
 
 def test_amplifiers_differ():
-    image = expose(np.full((8, 40), 1000.0), Gain(2.0, 0.02), Bias(100.0, 5.0), amplifiers=4)[0]
+    image = expose(np.full((8, 40), 1000.0), sensors.Gain(2.0, 0.02), sensors.Bias(100.0, 5.0), amplifiers=4)[0]
     steps = image[0, ::10]
     assert len(set(steps.tolist())) == 4
     assert (image == np.repeat(steps, 10)).all()
 
 
 def test_flags_are_cf():
-    attributes = flag_attributes()
+    attributes = sensors.flag_attributes()
     assert attributes["flag_meanings"].split() == list(FLAGS)
     assert attributes["flag_masks"].tolist() == list(FLAGS.values())
 
@@ -235,9 +215,9 @@ def test_flags_are_cf():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Sensor((Dark(), Dark(1.0))), "Dark is given 2 times"),
+        (lambda: Sensor((sensors.Dark(), sensors.Dark(1.0))), "Dark is given 2 times"),
         (lambda: Sensor(("dark",)), "is no effect"),
-        (lambda: Sensor((Dark,)), r"did you mean Dark\(\)"),
+        (lambda: Sensor((sensors.Dark,)), r"did you mean Dark\(\)"),
         (lambda: Sensor(time=0.0), r"Sensor time = 0 is outside \(0"),
         (lambda: Sensor(amplifiers=1.5), "amplifiers = 1.5 is not a whole number"),
         (lambda: Sensor(overscan=-1), "Sensor overscan = -1"),
@@ -245,15 +225,15 @@ def test_flags_are_cf():
         (lambda: Sensor().expose(np.full((2, 2), np.nan), 1), "expected = nan"),
         (lambda: Sensor().expose(np.zeros((2, 1, 3, 3)), 1, [1]), "1 ids"),
         (lambda: Sensor(amplifiers=9).expose(np.zeros((4, 4)), 1), "amplifiers = 9"),
-        (lambda: Saturation(0.0), "full_well = 0"),
-        (lambda: Saturation(math.nan), "full_well = nan"),
-        (lambda: BrighterFatter(areas=((1e-6,),)), "square"),
-        (lambda: ChipGaps((1.5, 2), (3, 3)), "two whole numbers"),
-        (lambda: Sensor((ChipGaps((9, 1), (9, 0)),)).expose(np.zeros((4, 4)), 1), "gap = 9"),
-        (lambda: Quantisation(1.5), "whole"),
-        (lambda: Trails(faintest=5.0, brightest=1.0), "brightest = 1"),
-        (lambda: Gain(0.0), "Gain gain = 0"),
-        (lambda: Bias(math.nan), "Bias level = nan"),
+        (lambda: sensors.Saturation(0.0), "full_well = 0"),
+        (lambda: sensors.Saturation(math.nan), "full_well = nan"),
+        (lambda: sensors.BrighterFatter(areas=((1e-6,),)), "square"),
+        (lambda: sensors.ChipGaps((1.5, 2), (3, 3)), "two whole numbers"),
+        (lambda: Sensor((sensors.ChipGaps((9, 1), (9, 0)),)).expose(np.zeros((4, 4)), 1), "gap = 9"),
+        (lambda: sensors.Quantisation(1.5), "whole"),
+        (lambda: sensors.Trails(faintest=5.0, brightest=1.0), "brightest = 1"),
+        (lambda: sensors.Gain(0.0), "Gain gain = 0"),
+        (lambda: sensors.Bias(math.nan), "Bias level = nan"),
     ],
 )
 def test_bad_input_is_refused_by_name(make, message):

@@ -50,20 +50,20 @@ def take_rows(image, first, reach, held, kept):
 
 
 @kernel
-def move_borders(image, weights):
+def move_borders(image, across, along):
     """Charge that crosses the borders of pixels which the charge itself has moved, in place; image (y, x).
 
-    With the potential V = weights * Q of the collected charge Q, a border moves by the difference of V across it, by
-    half of that on average over the exposure, and what it sweeps over, at the mean density of both sides, changes
-    pixels (Coulton et al. 2018, AJ 155, 258, eq. 7). `weights` (k, k rounded up to 4). What leaves one pixel enters
-    its neighbour.
+    A border moves by the weighted sum of the charges around it, by half of that on average over the exposure, and what
+    it sweeps over, at the mean density of both sides, changes pixels (Antilogus et al. 2014, JINST 9, C03048, eq. 2).
+    What leaves one pixel enters its neighbour. `across` (2n + 1, 2n) are the weights of charges in the border between
+    columns n - 1 and n of theirs, `along` (2n, 2n + 1) between rows, columns rounded up to fours with zeros.
     """
     ny, nx = image.shape
-    reach = weights.shape[0] // 2
+    reach = across.shape[0] // 2
     width = nx + 2 * reach + 4
     held = np.zeros((STRIP + 2 * reach, width), np.float32)
     flat = held.reshape(held.size)
-    below, here, crossed = np.empty(nx, np.float32), np.empty(nx, np.float32), np.empty(nx, np.float32)
+    shift, crossed = np.empty(nx, np.float32), np.empty(nx, np.float32)
     for top in range(0, ny, STRIP):
         kept = 2 * reach if top else 0
         for row in range(kept):
@@ -71,18 +71,18 @@ def move_borders(image, weights):
         take_rows(image, top - reach, reach, held, kept)
         for y in range(top, min(top + STRIP, ny)):
             before, charge = held[y - top + reach - 1], held[y - top + reach]
-            filter_row(flat, (y - top) * width, width, weights, here)
+            filter_row(flat, (y - top) * width + 1, width, across, shift)
             row = image[y]
             for x in range(nx - 1):
-                crossed[x] = (here[x + 1] - here[x]) * (charge[reach + x] + charge[reach + x + 1]) * _QUARTER
+                crossed[x] = shift[x] * (charge[reach + x] + charge[reach + x + 1]) * _QUARTER
             for x in range(nx - 1):
                 row[x] += crossed[x]
             for x in range(nx - 1):
                 row[x + 1] -= crossed[x]
             if y:
+                filter_row(flat, (y - top) * width, width, along, shift)
                 previous = image[y - 1]
                 for x in range(nx):
-                    change = (here[x] - below[x]) * (before[reach + x] + charge[reach + x]) * _QUARTER
+                    change = shift[x] * (before[reach + x] + charge[reach + x]) * _QUARTER
                     previous[x] += change
                     row[x] -= change
-            below, here = here, below

@@ -16,14 +16,20 @@ from simulators.sensor.base import Effect, Exposure
 
 __all__ = ["BrighterFatter", "Dark", "Photons"]
 
-# Relative change of pixels' areas by an electron in the pixel of the first row and column, down the columns and along
-# the rows: GalSim's lsst_itl_50_8, from Lage's Poisson solver (Lage, Bradshaw & Tyson 2017, JINST 12, C03091).
-_ITL = (
-    (-1.0490e-6, 7.389e-8, 1.109e-8, 4.041e-9, 2.643e-9),
-    (1.918e-7, 4.319e-8, 8.982e-9, 3.557e-9, 2.591e-9),
-    (1.443e-8, 9.924e-9, 5.332e-9, 3.308e-9, 2.432e-9),
-    (4.593e-9, 4.376e-9, 3.272e-9, 2.280e-9, 2.065e-9),
-    (2.442e-9, 2.827e-9, 2.353e-9, 1.901e-9, 1.781e-9),
+# What an electron moves borders by [pixel]: GalSim's lsst_itl_50_8, where Lage's Poisson solver traces the edges of the
+# pixels around one that holds 1e5 electrons (Lage, Bradshaw & Tyson 2017, JINST 12, C03091), averaged along each edge.
+_ACROSS = (
+    (-1.968e-7, -3.621e-8, -1.351e-8, -5.873e-9),
+    (-4.798e-8, -2.334e-8, -1.101e-8, -5.122e-9),
+    (-6.238e-9, -9.413e-9, -6.461e-9, -3.511e-9),
+    (-1.748e-9, -3.63e-9, -3.429e-9, -2.198e-9),
+    (-7.78e-10, -1.788e-9, -1.914e-9, -1.387e-9),
+)
+_ALONG = (
+    (-3.363e-7, -4.267e-8, -5.73e-9, -1.677e-9, -7.1e-10),
+    (-4.163e-8, -2.449e-8, -9.057e-9, -3.665e-9, -1.751e-9),
+    (-1.438e-8, -1.144e-8, -6.401e-9, -3.375e-9, -1.899e-9),
+    (-6.048e-9, -5.27e-9, -3.614e-9, -2.2e-9, -1.399e-9),
 )
 
 
@@ -48,27 +54,38 @@ class Photons(Effect):
 
 @dataclass(frozen=True)
 class BrighterFatter(Effect):
-    """Collected charge repels later charge, so that the borders of bright pixels move inwards (Antilogus et al. 2014,
-    JINST 9, C03048), from a potential as Coulton et al. 2018 (AJ 155, 258). Charge is conserved.
+    """Collected charge moves the borders of pixels, mostly towards itself, and what they sweep over changes pixels
+    (Antilogus et al. 2014, JINST 9, C03048, eqs. 1-4; Guyonnet et al. 2015, A&A 575, A41). Charge is conserved.
+
+    Borders between columns (channel stops) and between rows (gate voltages) are held by different fields and move
+    apart, so that a potential alone (Coulton et al. 2018, AJ 155, 258) would make stars grow too roundly.
 
     Parameters
     ----------
     strength : float
-        Factor of `areas`.
-    areas : tuple of tuples
-        Relative change of the area of the pixel j rows and i columns away by one electron [1/electron], as flat fields'
-        covariances give it (Astier et al. 2019, A&A 629, A36); the same in all four quadrants. The first is replaced by
-        minus the sum of the others, for pixels tile the chip.
+        Factor of the shifts.
+    across : tuple of tuples
+        Entry [j][i]: shift of the border between columns i and i + 1 by an electron at column 0, j rows away
+        [pixel/electron], positive away from it; the same in all four quadrants.
+    along : tuple of tuples
+        Entry [j][i]: the same of the border between rows j and j + 1, i columns away.
     """
 
     strength: float = 1.0
-    areas: tuple[tuple[float, ...], ...] = _ITL
+    across: tuple[tuple[float, ...], ...] = _ACROSS
+    along: tuple[tuple[float, ...], ...] = _ALONG
 
     def __post_init__(self) -> None:
         within("BrighterFatter strength", self.strength, 0.0, 100.0)
-        areas = within("BrighterFatter areas", self.areas, -1e-3, 1e-3, "per electron")
-        if areas.ndim != 2 or areas.shape[0] != areas.shape[1] or not 2 <= len(areas) <= 16:
-            raise ValueError(f"BrighterFatter areas has shape {areas.shape}; it must be square with a side of 2 to 16")
+        across, along = (
+            within(f"BrighterFatter {name}", getattr(self, name), -1e-3, 1e-3, "pixel per electron")
+            for name in ("across", "along")
+        )
+        if across.ndim != 2 or across.shape != along.shape[::-1] or len(across) != along.shape[0] + 1 <= 17:
+            raise ValueError(
+                f"BrighterFatter across has shape {across.shape} and along {along.shape}; they must be (n + 1, n) and "
+                "(n, n + 1) with n up to 16"
+            )
 
     @property
     def off(self) -> bool:
@@ -77,28 +94,21 @@ class BrighterFatter(Effect):
 
     def apply(self, exposure: Exposure) -> None:
         """See `Effect.apply`."""
-        move_borders(exposure.lit[0], _potential(self.areas) * np.float32(self.strength))
+        move_borders(exposure.lit[0], *(w * np.float32(self.strength) for w in _weights(self.across, self.along)))
 
 
 @lru_cache(maxsize=16)
-def _potential(areas: tuple[tuple[float, ...], ...]) -> NDArray[np.float32]:
-    """The kernel (k, k rounded up to 4) whose discrete Laplacian is the change of areas, 0 beyond k.
+def _weights(*tables: tuple[tuple[float, ...], ...]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Weights (2n + 1, 2n) and (2n, 2n + 1) of charges in the shift of a border, the last axis padded to fours.
 
-    Solved on a plane that is wide enough for its edge not to matter, and cut where areas are no longer given.
+    Charge on the near side pushes the border away by its table, charge on the far side by minus that.
     """
-    quarter = np.asarray(areas, dtype=np.float64)
-    reach, side = len(quarter) - 1, 256
-    change = np.zeros((side, side))
-    offsets = np.arange(-reach, reach + 1)
-    change[np.ix_(offsets, offsets)] = quarter[np.ix_(abs(offsets), abs(offsets))]
-    change[0, 0] -= change.sum()
-    k = 2.0 * np.cos(2.0 * np.pi * np.fft.fftfreq(side))
-    laplacian = k[:, None] + k[None, :] - 4.0
-    laplacian[0, 0] = 1.0
-    potential = np.fft.ifft2(np.fft.fft2(change) / laplacian).real
-    potential -= potential[reach + 1, reach + 1]
-    kernel = potential[np.ix_(offsets, offsets)]
-    return np.pad(kernel, ((0, 0), (0, -len(kernel) % 4))).astype(np.float32)
+    across, along = (np.asarray(table) for table in tables)
+    across = np.concatenate([across[:0:-1], across])
+    along = np.concatenate([along[:, :0:-1], along], axis=1)
+    whole = np.concatenate([across[:, ::-1], -across], axis=1), np.concatenate([along[::-1], -along])
+    first, second = (np.pad(w, ((0, 0), (0, -w.shape[1] % 4))).astype(np.float32) for w in whole)
+    return first, second
 
 
 @dataclass(frozen=True)

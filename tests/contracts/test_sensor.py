@@ -188,7 +188,7 @@ def test_a_cut_out_is_what_the_frame_has_there(kind):
     whole[0, 0, 214:222, 165] = 2e6
     corner, side = (99, 80), 128
     cut = whole[:, :, corner[0] : corner[0] + side, corner[1] : corner[1] + side]
-    layout = dict(ids=(4,), bands=("r",), amplifiers=3, overscan=0, frame=(400, 300))
+    layout = dict(ids=(11,), bands=("r",), amplifiers=3, overscan=0, frame=(400, 300))
     image, _, mask = expose(ON[kind], expected=whole, **layout)
     part, _, flags = expose(ON[kind], expected=cut, corners=[corner], sky=1e4, **layout)
     inner = slice(30, 98)

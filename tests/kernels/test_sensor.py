@@ -1,5 +1,7 @@
 """Kernels of the sensor against slow versions of them, and where their loops begin and end."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,7 @@ from simulators._kernels.particles import stop_electrons, track_muons
 from simulators._kernels.poisson import poissons
 from simulators._kernels.stacking import lay_down
 from simulators._kernels.transfer import bloom, defer_columns, defer_rows
+from simulators.sensor.charge import _weights
 from simulators.streams import round_keys
 
 pytestmark = pytest.mark.kernels
@@ -59,32 +62,34 @@ def test_frames_share_their_light_by_overlap(offset):
     assert weights == pytest.approx(wanted[1])
 
 
-def naive_borders(image, weights):
-    """Each border by itself, from sums over the whole image."""
+def naive_borders(image, across, along):
+    """Each border by itself, pushed by every charge around it; quarter tables as of `BrighterFatter`."""
     ny, nx = image.shape
-    reach = len(weights) // 2
-    padded = np.pad(image.astype(float), reach)
-    potential = np.array(
-        [[(padded[y : y + 2 * reach + 1, x : x + 2 * reach + 1] * weights).sum() for x in range(nx)] for y in range(ny)]
-    )
-    out = image.astype(float)
-    for y in range(ny):
-        for x in range(nx):
-            for other in ((y + 1, x), (y, x + 1)):
-                if other[0] < ny and other[1] < nx:
-                    crossed = (potential[other] - potential[y, x]) * (image[y, x] + image[other]) / 4.0
-                    out[y, x] += crossed
-                    out[other] -= crossed
+    n, charge, out = len(along), image.astype(float), image.astype(float)
+    for (y, x), (dy, dx) in itertools.product(np.ndindex(ny, nx), ((0, 1), (1, 0))):
+        if y + dy >= ny or x + dx >= nx:
+            continue
+        shift = 0.0
+        for (v, u), push in np.ndenumerate(charge):
+            beside, ahead = (abs(v - y), u - x) if dx else (abs(u - x), v - y)
+            steps, away = (-ahead, 1.0) if ahead <= 0 else (ahead - 1, -1.0)
+            if beside <= n and steps < n:
+                shift += away * push * (across[beside, steps] if dx else along[steps, beside])
+        crossed = 0.5 * shift * (charge[y, x] + charge[y + dy, x + dx]) / 2.0
+        out[y, x] += crossed
+        out[y + dy, x + dx] -= crossed
     return out
 
 
 @pytest.mark.parametrize("ny", [1, STRIP, STRIP + 3])
 def test_borders_move_as_each_by_itself(ny):
     """Across the edges of strips as well, where rows must be those before they changed."""
-    weights = np.array([[0.2, 0.6, 0.2], [0.4, 1.0, 0.4], [0.2, 0.6, 0.2]]) * 1e-6
-    image = frame(ny, 5, 1e5)
-    wanted = naive_borders(image, weights)
-    move_borders(image, np.pad(weights, ((0, 0), (0, 1))).astype(np.float32))
+    across = np.array([[-4.0, -1.0], [-0.7, -0.5], [-0.2, 0.1]]) * 1e-7
+    along = np.array([[-6.0, -0.9, -0.3], [-0.8, -0.4, 0.2]]) * 1e-7
+    image = frame(ny, 7, 1e5)
+    wanted = naive_borders(image, across, along)
+    move_borders(image, *_weights(tuple(map(tuple, across)), tuple(map(tuple, along))))
+    assert np.abs(wanted - frame(ny, 7, 1e5)).max() > 100.0
     assert image == pytest.approx(wanted, rel=1e-5)
 
 

@@ -26,17 +26,26 @@ def test_variance_is_that_of_repeated_exposures():
     assert variance[:, :, 6:].mean() == pytest.approx(dark, rel=0.1)
 
 
+def area_change(effect, j, i):
+    """Of the pixel j rows and i columns from an electron: what its four borders moved by."""
+    n = len(effect.along)
+    across, along = np.pad(effect.across, ((0, 0), (1, 1))), np.pad(effect.along, ((1, 1), (0, 0)))
+    across[:, 0], along[0] = -across[:, 1], -along[1]  # the near borders of the electron's own column and row
+    assert len(across) == n + 1
+    return across[j, i + 1] - across[j, i] + along[j + 1, i] - along[j, i]
+
+
 def test_flat_fields_have_the_covariances_of_the_areas():
     """Astier et al. 2019: covariances of a flat of mean m are m^2 times the areas' changes, the variance m + m^2 a."""
     effect, mean = sensors.BrighterFatter(), 5e4
     flat = expose(np.full((1024, 1024), mean), sensors.Photons(), effect)[0] - mean
     inner = flat[8:-8, 8:-8].astype(np.float64)
     error = mean / math.sqrt(inner.size)
-    for (dy, dx), area in (((1, 0), effect.areas[1][0]), ((0, 1), effect.areas[0][1])):
-        moved = inner[dy:, dx:] * inner[: len(inner) - dy, : inner.shape[1] - dx]
+    for dy, dx in ((1, 0), (0, 1), (1, 1)):
+        moved, area = inner[dy:, dx:] * inner[: len(inner) - dy, : inner.shape[1] - dx], area_change(effect, dy, dx)
         assert moved.mean() == pytest.approx(area * mean**2, abs=3 * error + 0.05 * area * mean**2)
-    centre = 4 * sum(map(sum, effect.areas)) - 2 * sum(effect.areas[0]) - 2 * sum(row[0] for row in effect.areas)
-    assert inner.var() - mean == pytest.approx((effect.areas[0][0] - centre - effect.areas[0][0]) * mean**2, rel=0.1)
+    assert area_change(effect, 1, 0) > 2.0 * area_change(effect, 0, 1) > 0.0
+    assert inner.var() - mean == pytest.approx(area_change(effect, 0, 0) * mean**2, rel=0.1)
 
 
 def naive_bloom(column, full):
@@ -227,7 +236,8 @@ def test_flags_are_cf():
         (lambda: Sensor(amplifiers=9).expose(np.zeros((4, 4)), 1), "amplifiers = 9"),
         (lambda: sensors.Saturation(0.0), "full_well = 0"),
         (lambda: sensors.Saturation(math.nan), "full_well = nan"),
-        (lambda: sensors.BrighterFatter(areas=((1e-6,),)), "square"),
+        (lambda: sensors.BrighterFatter(across=((1e-6,),)), r"across has shape \(1, 1\)"),
+        (lambda: sensors.BrighterFatter(along=((math.nan,) * 5,) * 4), "along = nan"),
         (lambda: sensors.ChipGaps((1.5, 2), (3, 3)), "two whole numbers"),
         (lambda: Sensor((sensors.ChipGaps((9, 1), (9, 0)),)).expose(np.zeros((4, 4)), 1), "gap = 9"),
         (lambda: sensors.Quantisation(1.5), "whole"),

@@ -1,33 +1,134 @@
-"""DECam's flags and SAAO's streak beside simulated ones: the table and the second picture of docs/sensor.md.
+"""Flags of simulated DECam frames beside the Community Pipeline's of real ones: the table of docs/sensor.md.
 
-Made by sensor_pictures.py.
+python benchmarks/sensor_real.py  # needs ../shared/data/sensor
+
+Errors of real numbers are those of the mean over its stamps, by 4,000 bootstraps; of ours, the scatter of the same mean
+from one simulated set of the same stamps to the next.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
-from pathlib import Path
+from dataclasses import dataclass
+from typing import Any
 
-import matplotlib as mpl
 import numpy as np
+from _pages import ROOT, put, rows
 from astropy.io import fits
 from scipy import ndimage
+from scipy.optimize import least_squares
 
-from simulators.sensor import FLAGS, CosmicRays, Photons, ReadNoise, Sensor, Sky, Trails, sensor_of
+from simulators.sensor import FLAGS, Saturation, Sensor, sensor_of
 
-mpl.use("agg")
-import matplotlib.pyplot as plt
-
-ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data" / "sensor"
-BAD, SATURATED, BLEED, COSMIC = 1, 3, 4, 5  # of DECam's Community Pipeline
-STAMPS = 4000
+BAD, SATURATED, BLEED, COSMIC = 1, 3, 4, 5  # of the Community Pipeline since V3.5; one for each pixel
+MARGIN, GROWN = 3, 1  # pixels by which it grows bleed trails and cosmic rays, as its flags show
+SETS, BELOW = 40, 400  # simulated sets; rows added for trails that leave the stamps
+FIELD = 2048 * 4096
+PIXEL = (15e-4) ** 2  # cm^2
 
 
-def read(path: Path) -> np.ndarray:
-    """The first image of a FITS file."""
-    with fits.open(path) as units:
-        return np.asarray(next(unit.data for unit in units if unit.data is not None))
+@dataclass(frozen=True)
+class Frame:
+    """A real stamp [adu], its flags, and what its header says."""
+
+    name: str
+    image: np.ndarray
+    flags: np.ndarray
+    header: dict[str, Any]
+
+    @property
+    def gain(self) -> float:
+        return float(self.header["GAINA"])
+
+
+def frames() -> list[Frame]:
+    found = []
+    for path in sorted((DATA / "decam").glob("*_ood_*")):
+        with fits.open(path) as units:
+            flags = next(np.asarray(unit.data) for unit in units if unit.data is not None)
+        with fits.open(path.with_name(path.name.replace("_ood_", "_ooi_"))) as units:
+            header = {**dict(units[0].header), **dict(units[1].header)}
+            image = np.asarray(units[1].data, dtype=float)
+        found.append(Frame(path.name.split("_c4d_")[-1].split("_ood_")[0], image, flags, header))
+    return found
+
+
+def star(shape: tuple[int, int], place: tuple[float, float], flux: float, fwhm: float, beta: float = 3.5) -> np.ndarray:
+    """A Moffat star at (y, x)."""
+    alpha = fwhm / (2.0 * (2.0 ** (1.0 / beta) - 1.0) ** 0.5)
+    rows, columns = np.ogrid[: shape[0], : shape[1]]
+    r2 = ((columns - place[1]) ** 2 + (rows - place[0]) ** 2) / alpha**2
+    return flux * (beta - 1.0) / (np.pi * alpha**2) * (1.0 + r2) ** -beta
+
+
+def glow(shape: tuple[int, int], place: tuple[float, float], light: float, fwhm: float) -> np.ndarray:
+    """The aureole of a star, which falls as 1 / r^2 (King 1971, PASP 83, 199)."""
+    rows, columns = np.ogrid[: shape[0], : shape[1]]
+    return light / ((columns - place[1]) ** 2 + (rows - place[0]) ** 2 + fwhm**2)
+
+
+def wings(frame: Frame) -> tuple[np.ndarray, float]:
+    """What a saturated star is by its unflagged wings: log flux, slope, x, y, sky, log aureole [adu]; rms of the fit in
+    sigmas, to 3 % of the light.
+    """
+    good, fwhm = frame.flags == 0, float(frame.header["FWHM"])
+    sigma = np.sqrt(np.maximum(frame.image, 1.0) / frame.gain) + 0.03 * frame.image
+    y, x = np.argwhere(frame.flags == SATURATED).mean(axis=0)
+
+    def model(q: np.ndarray) -> np.ndarray:
+        light = star(frame.image.shape, (q[3], q[2]), 10.0 ** q[0], fwhm, q[1])
+        return light + glow(frame.image.shape, (q[3], q[2]), 10.0 ** q[5], fwhm) + q[4]
+
+    start = [6.5, 3.0, x, y, float(np.median(frame.image)), 3.0]
+    fit = least_squares(lambda q: ((model(q) - frame.image) / sigma)[good], start,
+                        bounds=([4, 1.2, 0, 0, 0, -3], [9, 8, 200, 200, 1e5, 8]))  # fmt: skip
+    return fit.x, float(np.sqrt(np.mean(fit.fun**2)))
+
+
+def camera(frame: Frame) -> Sensor:
+    """`sensor_of("des")` with the amplifier and the exposure of the frame."""
+    known = sensor_of("des")
+    level = float(np.median(frame.image[frame.flags == SATURATED])) if (frame.flags == SATURATED).any() else 0.0
+    full = [Saturation(level * frame.gain) if level and isinstance(e, Saturation) else e for e in known.effects]
+    return dataclasses.replace(known, effects=full, time=float(frame.header["EXPTIME"]), frame=None)
+
+
+def pipeline_flags(mask: np.ndarray, full: np.ndarray) -> np.ndarray:
+    """What the Community Pipeline would make of a sensor's mask and pixels above its saturation level: a margin around
+    those is bleed, cosmic rays are grown.
+    """
+    flags = np.where((mask & (FLAGS["bad_column"] | FLAGS["hot_pixel"])) > 0, BAD, 0)
+    rays = ndimage.binary_dilation((mask & FLAGS["cosmic_ray"]) > 0, np.ones((2 * GROWN + 1,) * 2))
+    flags[rays] = COSMIC
+    flags[ndimage.binary_dilation(full, np.ones((2 * MARGIN + 1,) * 2))] = BLEED
+    flags[full] = SATURATED
+    return flags
+
+
+def core(frame: Frame, fit: np.ndarray) -> float:
+    """Light [adu] that the wings do not show: as much as makes DECam's number of saturated pixels, bloomed ones too."""
+    wanted, low, high = np.count_nonzero(frame.flags == SATURATED), 1e5, 1e10
+    for _ in range(25):
+        extra = (low * high) ** 0.5
+        enough = np.count_nonzero(again(frame, fit, extra, 1)[1] == SATURATED) >= wanted
+        low, high = (low, extra) if enough else (extra, high)
+    return high
+
+
+def again(frame: Frame, fit: np.ndarray, extra: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """The saturated star of a frame once more, at a place between pixels of its own: image [adu] and flags."""
+    ny, nx = frame.image.shape
+    shift = np.random.default_rng(seed).uniform(-0.5, 0.5, 2)
+    place, shape = (fit[3] + shift[0] + BELOW, fit[2] + shift[1]), (ny + 2 * BELOW, nx)
+    fwhm = float(frame.header["FWHM"])
+    light = star(shape, place, 10.0 ** fit[0], fwhm, fit[1]) + glow(shape, place, 10.0 ** fit[5], fwhm) + fit[4]
+    light += star(shape, place, extra, fwhm)
+    exposed = camera(frame).expose(frame.gain * light, seed, calibrated=True)
+    image, _, mask = (plane[BELOW : BELOW + ny] for plane in exposed)
+    adu = image / np.float32(frame.gain)
+    return adu, pipeline_flags(mask, adu > float(frame.header["SATURATE"]))
 
 
 def runs(mask: np.ndarray) -> np.ndarray:
@@ -36,101 +137,102 @@ def runs(mask: np.ndarray) -> np.ndarray:
     return np.nonzero(edges == -1)[1] - np.nonzero(edges == 1)[1]
 
 
-def shape_of(mask: np.ndarray) -> str:
-    """Share of the frame, largest group, and median and longest run along columns and rows."""
-    groups, n = ndimage.label(mask, np.ones((3, 3)))
-    along, across = runs(mask.T), runs(mask)
-    largest = np.bincount(groups.ravel())[1:].max()
-    return (
-        f"{100 * mask.mean():.1f} % | {n} | {largest} | {np.median(along):.0f}, {along.max()} | "
-        f"{np.median(across):.0f}, {across.max()}"
-    )
+MEASURES: dict[str, Callable[[np.ndarray], float]] = {
+    "share of pixels [%]": lambda mask: 100.0 * float(mask.mean()),
+    "groups": lambda mask: float(ndimage.label(mask, np.ones((3, 3)))[1]),
+    "run along a column, median [pixel]": lambda mask: float(np.median(runs(mask.T))),
+    "longest [pixel]": lambda mask: float(runs(mask.T).max()),
+    "run along a row, median [pixel]": lambda mask: float(np.median(runs(mask))),
+    "longest in a row [pixel]": lambda mask: float(runs(mask).max()),
+}
 
 
-def star(shape: tuple[int, int], place: tuple[float, float], flux: float, fwhm: float) -> np.ndarray:
-    """A Moffat star [electron] at (y, x)."""
-    alpha = fwhm / (2.0 * (2.0 ** (1.0 / 3.5) - 1.0) ** 0.5)
-    rows, columns = np.ogrid[: shape[0], : shape[1]]
-    r2 = ((columns - place[1]) ** 2 + (rows - place[0]) ** 2) / alpha**2
-    return flux * 2.5 / (np.pi * alpha**2) * (1.0 + r2) ** -3.5
+def error(values: np.ndarray) -> float:
+    """Of the mean, by bootstrap."""
+    draws = np.random.default_rng(1).integers(0, len(values), (4000, len(values)))
+    return float(values[draws].mean(axis=1).std())
 
 
-def saturated_star(flags: np.ndarray, sky: float, fwhm: float) -> tuple[np.ndarray, np.ndarray]:
-    """Image and mask of a star with as many saturated pixels, blooming included, as DECam's."""
-    wanted = np.count_nonzero(flags == SATURATED)
-    place = np.argwhere(flags == SATURATED).mean(axis=0)
-    sensor, shape = sensor_of("des"), (400, flags.shape[1])
-    low, high = 1e5, 1e11
-    for _ in range(30):
-        flux = (low * high) ** 0.5
-        light = star(shape, (place[0] + 150.0, place[1]), flux, fwhm) + sky
-        image, _, mask = (plane[150 : 150 + flags.shape[0]] for plane in sensor.expose(light, 4))
-        full = (mask & (FLAGS["saturated"] | FLAGS["bleed"])) > 0
-        low, high = (flux, high) if full.sum() < wanted else (low, flux)
-    return image, mask
+def cell(values: np.ndarray | list[float], spread: float | None = None) -> str:
+    mean, spread = float(np.mean(values)), error(np.asarray(values)) if spread is None else spread
+    return f"{mean:.3g} ± {spread:.2g}"
 
 
-def table() -> tuple[np.ndarray, np.ndarray]:
-    """Print the comparison; the brightest star of both kinds."""
-    print("| flags | share | groups | largest | runs along columns: median, longest | along rows |")
-    print("|---|---|---|---|---|---|")
-    shown = None
-    for path in sorted((DATA / "decam").glob("*_ood_*")):
-        flags, name = read(path), path.name.split("_c4d_")[-1].split("_ood_")[0]
-        image = read(path.with_name(path.name.replace("_ood_", "_ooi_")))
-        for code, label in ((BAD, "bad"), (SATURATED, "saturated"), (BLEED, "bleed margin"), (COSMIC, "cosmic ray")):
-            if (flags == code).any():
-                print(f"| DECam {name}, {label} | {shape_of(flags == code)} |")
-        if (flags == SATURATED).any():
-            ours, mask = saturated_star(flags, 4.0 * float(np.median(image[flags == 0])), 4.4)
-            print(f"| ours, saturated or bleed | {shape_of((mask & (FLAGS['saturated'] | FLAGS['bleed'])) > 0)} |")
-            shown = (image, ours)
-    cosmic_rays()
-    return shown
+def stars(real: list[Frame]) -> list[list[str]]:
+    """Flags of the saturated stars: shares, groups and runs of each class."""
+    chosen = [frame for frame in real if (frame.flags == SATURATED).any()]
+    fits = [wings(frame) for frame in chosen]
+    cores = [core(frame, fit) for frame, (fit, _) in zip(chosen, fits, strict=True)]
+    for frame, (fit, rms), extra in zip(chosen, fits, cores, strict=True):
+        print(f"{frame.name}: {10 ** fit[0] * frame.gain:.3g} and {extra * frame.gain:.3g} electrons, "
+              f"beta {fit[1]:.2f}, wings to {rms:.2f} sigma")  # fmt: skip
+    known = list(zip(chosen, (fit for fit, _ in fits), cores, strict=True))
+    sets = [[again(*one, 100 * k + i)[1] for i, one in enumerate(known)] for k in range(SETS)]
+    lines = []
+    for code, name in ((SATURATED, "saturated"), (BLEED, "bleed margin")):
+        for what, measure in MEASURES.items():
+            ours = np.array([[measure(flags == code) for flags in one] for one in sets])
+            theirs = [measure(frame.flags == code) for frame in chosen]
+            lines.append([name, what, cell(theirs), cell(ours.ravel(), float(ours.mean(axis=1).std()))])
+    return lines
 
 
-def cosmic_rays() -> None:
-    """Groups of pixels that single events left in stamps of 101 x 101 pixels and 90 s."""
-    rays = next(effect for effect in sensor_of("des").effects if isinstance(effect, CosmicRays))
-    masks = Sensor((rays,), 90.0).expose(np.zeros((STAMPS, 1, 101, 101), np.float32), 1)[2][:, 0] > 0
-    sizes, grown = [], []
-    for mask in masks[masks.any(axis=(1, 2))]:
-        for out, plane in ((sizes, mask), (grown, ndimage.binary_dilation(mask, np.ones((5, 5))))):
-            groups, _ = ndimage.label(plane, np.ones((3, 3)))
-            out.extend(np.bincount(groups.ravel())[1:])
-    hit = masks.any(axis=(1, 2)).mean()
-    print(f"\nours, cosmic rays: in {100 * hit:.0f} % of the stamps, {1e6 * masks.mean():.0f} ppm of the pixels")
-    for name, values in (("as hit", sizes), ("grown by two pixels", grown)):
-        print(f"pixels {name}: 10, 50, 90 % {np.percentile(values, [10, 50, 90])}")
+def blank(real: list[Frame]) -> list[np.ndarray]:
+    """Flags of all stamps, many times, without light: what particles and defects leave."""
+    sets = []
+    for k in range(SETS):
+        masks = []
+        for i, frame in enumerate(real):
+            chip = dataclasses.replace(sensor_of("des"), time=float(frame.header["EXPTIME"]), overscan=0)
+            room = np.array(chip.frame) - frame.image.shape
+            corner = np.random.default_rng(1000 * k + i).integers(0, room, (1, 2))
+            light = np.full((1, 1, *frame.image.shape), 400.0)
+            mask = chip.expose(light, k, [i], corners=corner, sky=400.0)[2][0, 0]
+            masks.append(pipeline_flags(mask, (mask & FLAGS["saturated"]) > 0))
+        sets.append(masks)
+    return sets
 
 
-def streak() -> tuple[np.ndarray, np.ndarray]:
-    """SAAO's frame, and one with its sky, noise and a trail of its brightness and width."""
-    real = read(DATA / "ystar_saao_long_streak.fits.gz").astype(float)
-    sky, noise = float(np.median(real)), 1.4826 * float(np.median(abs(real - np.median(real))))
-    light = np.zeros(real.shape, np.float32)
-    rng = np.random.default_rng(3)
-    for x, y, u in rng.uniform(size=(120, 3)):
-        light += star(real.shape, (512 * y, 512 * x), 500.0 * u**-1.2, 3.2).astype(np.float32)
-    trail = Trails(1.0, 700.0, 700.0, fwhm=3.2, swing=0.5, aeroplanes=0.0, ends=1.0)
-    effects = (Sky(0.5 * noise**2), Photons(), ReadNoise(noise * 0.5**0.5), trail)
-    for seed in range(50):
-        image, _, mask = Sensor(effects).expose(light, seed)
-        if 5000 < np.count_nonzero(mask) < 20_000:
-            break
-    return real, image - 0.5 * noise**2 + sky
+def rates(real: list[Frame]) -> list[list[str]]:
+    """Cosmic rays and bad pixels of all stamps, and sizes of what one event leaves."""
+    sets, lines = blank(real), []
+    time = sum(frame.image.size * PIXEL * float(frame.header["EXPTIME"]) / 60.0 for frame in real)  # cm^2 minutes
+
+    def events(masks: list[np.ndarray], code: int) -> list[tuple[int, ...]]:
+        """Pixels, rows and columns of each group."""
+        out = []
+        for mask in masks:
+            groups, _ = ndimage.label(mask == code, np.ones((3, 3)))
+            sizes = np.bincount(groups.ravel())[1:]
+            boxes = ndimage.find_objects(groups)
+            out += [(int(n), *(s.stop - s.start for s in box)) for n, box in zip(sizes, boxes, strict=True)]
+        return out
+
+    flags = [frame.flags for frame in real]
+    theirs, ours = events(flags, COSMIC), [events(one, COSMIC) for one in sets]
+    counts = np.array([len(one) for one in ours]) / time
+    lines.append(["cosmic ray", "events [1/cm² min]", f"{len(theirs) / time:.2g} ± {len(theirs) ** 0.5 / time:.2g}",
+                  cell(counts, float(counts.std()))])  # fmt: skip
+    both = np.array([event for one in ours for event in one])
+    for i, what in enumerate(("pixels of an event", "rows of an event", "columns of an event")):
+        low, middle, high = np.percentile(both[:, i], (16, 50, 84))
+        lines.append(["cosmic ray", what, ", ".join(str(event[i]) for event in theirs),
+                      f"{middle:.0f} ({low:.0f} to {high:.0f} for two in three)"])  # fmt: skip
+    for code, name in ((COSMIC, "cosmic ray"), (BAD, "bad")):
+        shares = np.array([[100.0 * (mask == code).mean() for mask in one] for one in sets])
+        lines.append([name, "share of pixels [%]", cell([100.0 * (mask == code).mean() for mask in flags]),
+                      cell(shares.ravel(), float(shares.mean(axis=1).std()))])  # fmt: skip
+    return lines
 
 
-def main(save: Callable[[plt.Figure, Path, int], None]) -> None:
-    """Print the table and write the picture."""
-    pairs = {"DECam": table(), "SAAO": streak()}
-    figure, axes = plt.subplots(1, 4, figsize=(14.0, 3.9), dpi=90, facecolor="white", layout="constrained")
-    for i, (name, pair) in enumerate(pairs.items()):
-        for j, image in enumerate(pair):
-            level = np.median(image)
-            noise = 1.4826 * np.median(abs(image - level))
-            shown = np.arcsinh((image - level) / noise)
-            axes[2 * i + j].imshow(shown, origin="lower", cmap="bone", vmin=-2, vmax=6, interpolation="nearest")
-            axes[2 * i + j].set_title(f"{name}, {'real' if j == 0 else 'ours'}", fontsize=11)
-            axes[2 * i + j].set_axis_off()
-    save(figure, ROOT / "docs" / "images" / "sensor-real.png", 48)
+def main() -> None:
+    real = frames()
+    amplifiers = np.array([[f.header[f"{k}{a}"] for k in ("GAIN", "RDNOISE", "SATURAT")] for f in real for a in "AB"])
+    gain, noise, _ = np.median(amplifiers, axis=0)
+    print(f"14 amplifiers: gain {gain:.2f}, read noise {noise:.2f}, "
+          f"saturation {np.median(amplifiers[:, 0] * amplifiers[:, 2]):.3g} electrons")  # fmt: skip
+    put("sensor.md", "decam", rows(("flag", "measure", "DECam", "ours"), stars(real) + rates(real)))
+
+
+if __name__ == "__main__":
+    main()

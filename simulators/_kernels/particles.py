@@ -15,14 +15,17 @@ __all__ = ["ELECTRONS", "MARGIN", "stop_electrons", "track_muons"]
 ELECTRONS = 2**32  # elements between those of muons and those of electrons
 MARGIN = 100  # pixels beyond the image from where tracks may come
 STEP = 2.0  # um along a track
-SOFT = 57.0  # electrons/um of a minimum ionising particle in transfers below HARD: PDG 2022, eq. 34.11
+# Muons at sea level have 4 GeV on average (PDG 2022, sec. 30.3.1), where in silicon (I = 173 eV, the density effect of
+# Sternheimer et al. 1984) the restricted energy loss, eq. 34.11, is 241 eV/um in transfers below 1 keV.
 HARD = 1.0  # keV
-XI = 0.0178  # keV/um: transfers above E are XI / E per um of path (PDG 2022, eq. 34.7)
-HARDEST = 1000.0  # keV
-PAIR = 0.00362  # keV for each electron
+XI = 0.01783  # keV/um, K Z rho / 2 A: transfers above E are XI / E per um of path (PDG 2022, eqs. 34.4 and 34.8)
+HARDEST = 1000.0  # keV: of what leaves its energy in the silicon
+PAIR = 0.00362  # keV for each electron (PDG 2022, sec. 35.8)
+SOFT = 0.2414 / PAIR  # electrons/um
 RANGE, POWER = 0.0171, 1.75  # range [um] = RANGE E[keV]^POWER in silicon (Everhart & Hoff 1971, J. Appl. Phys. 42)
 REST_MASS = 511.0  # keV
-HIGHLAND = 13600.0 / math.sqrt(93700.0)  # keV um^-1/2: scattering over a radiation length of 9.37 cm
+LENGTH = 93700.0  # um, a radiation length of silicon
+HIGHLAND = 13600.0 * (1.0 + 0.038 * math.log(100.0 / LENGTH)) / math.sqrt(LENGTH)  # keV um^-1/2, over some 100 um
 _4 = np.int64(4)
 
 

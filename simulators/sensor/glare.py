@@ -92,7 +92,9 @@ class Ghosts(Effect):
     obscuration : float
         Its inner over its outer radius.
     magnification : float
-        Distance of the ghost from the image's centre over that of the star, on the other side.
+        Distance of the ghost from the chip's centre over that of the star, on the other side.
+    faintest : float
+        Ghosts with less light than this in a pixel [electron] are left out, unflagged.
     """
 
     fraction: float = 1e-3
@@ -100,6 +102,7 @@ class Ghosts(Effect):
     radius: float = 80.0
     obscuration: float = 0.4
     magnification: float = 0.8
+    faintest: float = 1.0
     flags: ClassVar[tuple[str, ...]] = ("ghost",)
 
     def __post_init__(self) -> None:
@@ -108,6 +111,7 @@ class Ghosts(Effect):
         within("Ghosts radius", self.radius, 1.0, 1e4, "pixel")
         within("Ghosts obscuration", self.obscuration, 0.0, 0.95)
         within("Ghosts magnification", self.magnification, -10.0, 10.0)
+        within("Ghosts faintest", self.faintest, 0.0, 1e6, "electron")
 
     @property
     def off(self) -> bool:
@@ -120,7 +124,7 @@ class Ghosts(Effect):
         light, x, y = bright_cells(image, self.bright, _CELL).reshape(3, -1)
         area = math.pi * self.radius**2 * (1.0 - self.obscuration**2)
         centre = [(n - 1) / 2 - c for n, c in zip(exposure.frame[::-1], exposure.corner[::-1], strict=True)]
-        for i in np.flatnonzero(light):
+        for i in np.flatnonzero(self.fraction * light > self.faintest * area):
             at = (c - self.magnification * (m[i] / light[i] - c) for c, m in zip(centre, (x, y), strict=True))
             radii = self.obscuration * self.radius, self.radius
             add_annulus(image, mask, np.uint8(FLAGS["ghost"]), *at, *radii, self.fraction * light[i] / area)

@@ -1,26 +1,24 @@
 """Time of the sensor chain, of its effects, and of the brighter-fatter effect against GalSim's SiliconSensor.
 
-python benchmarks/sensor.py
+python benchmarks/sensor.py  # writes the tables of docs/sensor.md
 
-Processor time of one thread, the peers interleaved. Writes build/sensor.json.
+Processor time of one thread, the peers interleaved.
 """
 
 from __future__ import annotations
 
-import json
 import time
 import tracemalloc
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 import galsim
 import numpy as np
+from _pages import put, rows
 
 from simulators._kernels._jit import set_threads
 from simulators.sensor import EFFECTS, BrighterFatter, Photons, Sensor
 
-ROOT = Path(__file__).resolve().parents[1]
 SIDE, ROUNDS = 4096, 3
 SPOT = galsim.Gaussian(sigma=1.9)
 STAR, FLUX = 32, 1e5
@@ -75,48 +73,51 @@ def stars() -> dict:
     return {"galsim": 5 * FLUX / seconds["galsim"], "ours": 100 * FLUX / seconds["ours"]}
 
 
-def size(image: np.ndarray) -> float:
-    """Square [pixel^2] of the width of the adaptive moments."""
-    return galsim.hsm.FindAdaptiveMom(galsim.ImageD(image.astype(float))).moments_sigma ** 2
+def size(image: np.ndarray) -> np.ndarray:
+    """Adaptive second moments along x and y [pixel^2]."""
+    found = galsim.hsm.FindAdaptiveMom(galsim.ImageD(image.astype(float)))
+    e1, e2 = found.observed_e1, found.observed_e2
+    return found.moments_sigma**2 / np.sqrt(1.0 - e1**2 - e2**2) * np.array([1.0 + e1, 1.0 - e1])
 
 
-def growth(flux: float) -> dict:
-    """What brighter-fatter adds to the square of a star's width [pixel^2]; GalSim's the mean of paired photons."""
+def growth(flux: float) -> list[str]:
+    """What brighter-fatter adds to a star's second moments [pixel^2]; GalSim's the mean of paired photons."""
     expected = SPOT.withFlux(flux).drawImage(nx=STAR, ny=STAR, scale=1.0).array
     ours = size(Sensor((BrighterFatter(),)).expose(expected, 1)[0]) - size(expected)
     sizes = {}
     for strength in (1.0, 1e-6):
         mean = np.zeros((STAR, STAR))
-        for number in range(max(1, int(2e6 / flux))):
+        for number in range(max(1, int(4e6 / flux))):
             sensor = galsim.SiliconSensor("lsst_itl_50_8", strength, galsim.BaseDeviate(5), diffusion_factor=0.0)
             image = galsim.ImageF(STAR, STAR, scale=1.0)
             rng = galsim.BaseDeviate(number + 1)
             SPOT.withFlux(flux).drawImage(image, method="phot", sensor=sensor, rng=rng)
             mean += image.array
         sizes[strength] = size(mean)
-    return {"flux": flux, "ours": ours, "galsim": sizes[1.0] - sizes[1e-6]}
+    theirs = sizes[1.0] - sizes[1e-6]
+    pairs = [*zip(theirs, ours, strict=True), (theirs[1] - theirs[0], ours[1] - ours[0])]
+    return [f"{flux:.0e}", *(f"{a:.5f}, {b:.5f}: {b / a:.2f}" for a, b in pairs)]
 
 
 def main() -> None:
     galsim.set_omp_threads(1)
     with set_threads(1):
         times, rates = chain(frame()), stars()
-    print("| effect | seconds on 4096 x 4096 |\n|---|---|")
-    for name, seconds in times["seconds"].items():
-        own = seconds if name in ("none", "all") else seconds - times["seconds"]["none"]
-        print(f"| {name} | {max(own, 0.0):.3f} |")
-    print(f"\nmemory: {times['frames']:.2f} frames beside the expected one")
-    ratio = rates["ours"] / rates["galsim"]
-    print(f"photons per second: SiliconSensor {rates['galsim']:.3g}, ours {rates['ours']:.3g}, {ratio:.0f} times")
-    grown = [growth(flux) for flux in (1e5, 3e5, 1e6)]
-    print("\n| electrons | growth of sigma^2, GalSim [pixel^2] | ours | ratio |\n|---|---|---|---|")
-    for row in grown:
-        ratio = row["ours"] / row["galsim"]
-        print(f"| {row['flux']:.0e} | {row['galsim']:.5f} | {row['ours']:.5f} | {ratio:.2f} |")
-    (ROOT / "build").mkdir(exist_ok=True)
-    (ROOT / "build" / "sensor.json").write_text(
-        json.dumps({**times, "photons": rates, "growth": grown}, indent=2) + "\n"
+    seconds = times["seconds"]
+    own = {name: taken if name in ("none", "all") else max(taken - seconds["none"], 0.0)
+           for name, taken in seconds.items()}  # fmt: skip
+    names = {"none": "no effect", "all": "all effects"}
+    put(
+        "sensor.md",
+        "times",
+        rows(("effect", "seconds"), [(names.get(n, f"`{n}`"), f"{t:.3f}") for n, t in own.items()]),
     )
+    ratio = rates["ours"] / rates["galsim"]
+    put("sensor.md", "memory", f"All effects together need {times['frames']:.2f} frames of memory beside the expected "
+        f"one, and count {rates['ours']:.2g} photons/s of stars with brighter-fatter, SiliconSensor "
+        f"{rates['galsim']:.2g}: {ratio:.0f} times fewer.")  # fmt: skip
+    put("sensor.md", "growth", rows(("electrons", "along x: GalSim, ours: ratio", "along y", "their difference"),
+                                    [growth(flux) for flux in (1e5, 3e5, 1e6)]))  # fmt: skip
 
 
 if __name__ == "__main__":

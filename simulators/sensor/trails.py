@@ -14,7 +14,7 @@ from simulators.sensor.base import FLAGS, Effect, Exposure
 
 __all__ = ["Trails"]
 
-_REACH = 5.0  # widths; 6e-5 of the peak for the default slope
+_FAINTEST = 0.3  # electrons in a pixel, below which a trail is neither drawn nor flagged
 
 
 @dataclass(frozen=True)
@@ -115,4 +115,6 @@ class Trails(Effect):
         width = self.fwhm / (2.0 * math.sqrt(2.0 ** (1.0 / self.beta) - 1.0))
         logs = math.lgamma(self.beta - 0.5) - math.lgamma(self.beta - 1.0)
         peak = flux * math.exp(logs) / (math.sqrt(math.pi) * width)
-        add_trail(image, mask, np.uint8(FLAGS["trail"]), line, (peak, width, 0.5 - self.beta, _REACH * width), shape)
+        power = 0.5 - self.beta
+        reach = width * math.sqrt(max((_FAINTEST / peak) ** (1.0 / power) - 1.0, 0.0))
+        add_trail(image, mask, np.uint8(FLAGS["trail"]), line, (peak, width, power, reach), shape)

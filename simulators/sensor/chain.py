@@ -133,6 +133,8 @@ class Sensor:
         names = tuple(str(i) for i in range(frames.shape[1])) if bands is None else tuple(bands)
         if (samples.size, len(names)) != frames.shape[:2]:
             raise ValueError(f"{samples.size} ids and {len(names)} bands for expected images of shape {frames.shape}")
+        if len(set(names)) != len(names) or within("number", number, 0, 2**62) % 1:
+            raise ValueError(f"bands {names} must differ, and number = {number!r} be whole: they key random numbers")
         chip, places = self._places(corners, frames.shape)
         levels = np.broadcast_to(within("sky", sky, 0.0, MAX_RATE, "electron"), len(names))
         levels = levels + sum(effect.level for effect in self.effects if isinstance(effect, Sky))

@@ -39,6 +39,10 @@ class Photons(Effect):
 
     counted: bool = True
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.counted, bool):
+            raise ValueError(f"Photons counted = {self.counted!r} is neither True nor False")
+
     @property
     def off(self) -> bool:
         """See `Effect.off`."""

@@ -26,8 +26,8 @@ class Saturation(Effect):
     flags: ClassVar[tuple[str, ...]] = ("saturated", "bleed")
 
     def __post_init__(self) -> None:
-        if not self.full_well > 0.0:
-            raise ValueError(f"Saturation full_well = {self.full_well:g} is outside (0, inf] electron")
+        if self.full_well != math.inf:
+            within("Saturation full_well", self.full_well, 0.0, 1e30, "electron", open_low=True)
 
     @property
     def off(self) -> bool:

@@ -1,5 +1,6 @@
 """Laws that every effect of a sensor obeys; a new effect is one entry in `simulators.sensor.EFFECTS`, OFF and ON."""
 
+import dataclasses
 import importlib
 import inspect
 import math
@@ -42,7 +43,7 @@ ON = {
     sensors.Photons: sensors.Photons(),
     sensors.BrighterFatter: sensors.BrighterFatter(),
     sensors.Dark: sensors.Dark(0.3),
-    sensors.CosmicRays: sensors.CosmicRays(5e3, 5e3),
+    sensors.CosmicRays: sensors.CosmicRays(2e3, 5e2),
     sensors.HotPixels: sensors.HotPixels(0.01),
     sensors.BadColumns: sensors.BadColumns(0.1),
     sensors.Saturation: sensors.Saturation(3e4),
@@ -106,6 +107,31 @@ def test_conventions_show_the_flags():
     table = (Path(__file__).parents[2] / "CONVENTIONS.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `(\w+)` \| (\d+) \|", table, re.M)
     assert [(name, int(bit)) for name, bit in rows] == list(FLAGS.items())
+
+
+def test_numbers_that_make_no_sense_are_refused_by_name(kind):
+    for field in dataclasses.fields(kind):
+        for value in (math.nan, "much", -1e9, *((1e99,) if kind is not sensors.Saturation else ())):
+            with pytest.raises(ValueError, match=f"{kind.__name__} {field.name}"):
+                kind(**{field.name: value})
+
+
+@pytest.mark.parametrize("kind", [kind for kind in EFFECTS if kind is not sensors.ChipGaps])  # which refuses them
+@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1), (3, 5)])
+def test_frames_smaller_than_its_reach_go_through(kind, shape):
+    """Trails, ghosts, tracks and shifts reach over the edges of such frames."""
+    expected = np.full((1, 1, *shape), 1e5, np.float32)
+    image, variance, mask = expose(ON[kind], expected=expected, ids=(3,), bands=("r",), amplifiers=1)
+    assert image.shape == variance.shape == mask.shape == (1, 1, shape[0] + 5, shape[1])
+    assert np.isfinite(image).all()
+    assert np.isfinite(variance).all()
+
+
+def test_negative_light_stays_finite_and_is_not_counted(kind):
+    expected = -light()
+    image, variance, _ = expose(ON[kind], expected=expected)
+    assert np.isfinite(image).all()
+    assert (variance >= 0.0).all()
 
 
 def test_off_changes_nothing(kind):

@@ -1,5 +1,6 @@
 """What single effects of a sensor do, against physics and slow, obvious versions of them."""
 
+import itertools
 import math
 
 import numpy as np
@@ -216,6 +217,26 @@ def test_amplifiers_differ():
     assert (image == np.repeat(steps, 10)).all()
 
 
+def test_amplifiers_share_columns_that_they_do_not_divide():
+    steps = expose(np.full((2, 11), 1000.0), sensors.Bias(0.0, 5.0), amplifiers=3)[0][0] - 1000.0
+    assert [len(list(same)) for _, same in itertools.groupby(steps)] == [3, 4, 4]
+
+
+def test_a_bias_beyond_the_converter_saturates_everything():
+    image, _, mask = expose(np.zeros((4, 5)), sensors.Bias(70_000.0, 0.0), sensors.Quantisation(16))
+    assert (image == 65535).all()
+    assert (mask == FLAGS["saturated"]).all()
+    image, _, mask = expose(np.full((4, 5), 50.0), sensors.Saturation(10.0), sensors.Bias(300.0, 0.0))
+    assert (image == 310.0).all()
+
+
+@pytest.mark.parametrize("dtype", ["int16", "uint16", "int64", "float32", "float64", ">f4"])
+def test_any_kind_of_number_is_light(dtype):
+    image = expose(np.array([[3, 70], [0, 12]], dtype), sensors.Sky(5.0))[0]
+    assert image.dtype == np.float32
+    assert image.tolist() == [[8.0, 75.0], [5.0, 17.0]]
+
+
 def test_flags_are_cf():
     attributes = sensors.flag_attributes()
     assert attributes["flag_meanings"].split() == list(FLAGS)
@@ -233,6 +254,18 @@ def test_flags_are_cf():
         (lambda: Sensor(overscan=-1), "Sensor overscan = -1"),
         (lambda: Sensor().expose(np.zeros(4), 1), "must be"),
         (lambda: Sensor().expose(np.full((2, 2), np.nan), 1), "expected = nan"),
+        (lambda: Sensor().expose([[1.0, -np.inf]], 1), "expected = -inf"),
+        (lambda: Sensor().expose(np.ones((2, 2), bool), 1), "expected holds bool"),
+        (lambda: Sensor().expose(np.ones((2, 2), complex), 1), "expected holds complex"),
+        (lambda: Sensor().expose([["1"]], 1), "expected holds <U1"),
+        (lambda: Sensor().expose(np.zeros((0, 3)), 1), r"shape \(0, 3\)"),
+        (lambda: Sensor().expose(np.zeros((1, 2, 3, 3)), 1, bands=("g", "g")), "must differ"),
+        (lambda: Sensor().expose(np.zeros((2, 2)), 1, number=1.5), "number = 1.5"),
+        (lambda: Sensor().expose(np.zeros((2, 2)), 1, sky=np.nan), "sky = nan"),
+        (lambda: Sensor(frame=(9.5, 9)), "frame"),
+        (lambda: Sensor().expose(np.zeros((2, 2)), 1, corners=[(0, 0)]), "need a sensor with a frame"),
+        (lambda: Sensor(frame=(9, 9)).expose(np.zeros((2, 2)), 1, corners=[(0, 8)]), "corners: columns = 8"),
+        (lambda: Sensor(frame=(9, 9)).expose(np.zeros((2, 2)), 1, corners=[(0.5, 1)]), "whole numbers"),
         (lambda: Sensor().expose(np.zeros((2, 1, 3, 3)), 1, [1]), "1 ids"),
         (lambda: Sensor(amplifiers=9).expose(np.zeros((4, 4)), 1), "amplifiers = 9"),
         (lambda: sensors.Saturation(0.0), "full_well = 0"),

@@ -9,7 +9,7 @@ import numpy as np
 from simulators._kernels._jit import fast_kernel, kernel
 from simulators._kernels.elementary import quick_circle
 
-__all__ = ["add_annulus", "add_fringes", "add_trail", "bright_cells"]
+__all__ = ["add_annulus", "add_fringes", "add_trail", "bright_cells", "trail_profile"]
 
 _F0 = np.float32(0.0)
 _TURN = 2.0**32
@@ -27,6 +27,16 @@ def modulation(along, shape):
         return shown * (1.0 + depth * math.cos(2.0 * math.pi * turns))
     distance = abs(turns - math.floor(turns) - 0.5) * period
     return shown * (1.0 - depth + depth * min(max(0.5 + (0.5 * duty * period - distance) / soft, 0.0), 1.0))
+
+
+@kernel
+def trail_profile(flux, fwhm, beta, faintest):
+    """The profile of `add_trail` for a Moffat PSF integrated along a line of `flux` for each pixel of length, as far as
+    it exceeds `faintest`.
+    """
+    width, power = fwhm / (2.0 * math.sqrt(2.0 ** (1.0 / beta) - 1.0)), 0.5 - beta
+    peak = flux * math.exp(math.lgamma(beta - 0.5) - math.lgamma(beta - 1.0)) / (math.sqrt(math.pi) * width)
+    return peak, width, power, width * math.sqrt(max((faintest / peak) ** (1.0 / power) - 1.0, 0.0))
 
 
 @kernel

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from catalogs.checks import within
-from simulators._kernels.glare import add_trail
+from simulators._kernels.glare import add_trail, trail_profile
 from simulators.sensor.base import FLAGS, Effect, Exposure
 
 __all__ = ["Trails"]
@@ -68,53 +68,37 @@ class Trails(Effect):
 
     def apply(self, exposure: Exposure) -> None:
         """See `Effect.apply`."""
+        (image, _, mask), bit = exposure.lit, np.uint8(FLAGS["trail"])
         count = exposure.count("trails", self.rate)
         ends = exposure.uniform("trails.ends", (count, 3))
-        for draws, end in zip(exposure.uniform("trails", (count, 7)), ends, strict=True):
-            self._draw(exposure, self._span(exposure, *end), *draws)
+        for (turn, place, *draws), end in zip(exposure.uniform("trails", (count, 7)), ends, strict=True):
+            for across, flux, shape in self._lights(draws, self._span(exposure.frame, *end)):
+                profile = trail_profile(flux, self.fwhm, self.beta, _FAINTEST)
+                add_trail(image, mask, bit, _line(exposure, turn, place, across), profile, shape)
 
-    def _span(self, exposure: Exposure, kind: float, place: float, side: float) -> tuple[float, float]:
+    def _span(self, frame: tuple[int, int], kind: float, place: float, side: float) -> tuple[float, float]:
         """Where a trail begins and ends along its line, from the point nearest to the frame's centre [pixel]."""
-        reach = math.hypot(*exposure.frame) / 2
-        end = (place - 0.5) * reach if kind < self.ends else -math.inf
+        end = (place - 0.5) * math.hypot(*frame) / 2 if kind < self.ends else -math.inf
         return (end, math.inf) if side < 0.5 else (-math.inf, -end)
 
-    def _draw(
-        self,
-        exposure: Exposure,
-        span: tuple[float, float],
-        turn: float,
-        place: float,
-        light: float,
-        kind: float,
-        swing: float,
-        *rest: float,
-    ) -> None:
-        """One trail from its uniform numbers."""
-        (ny, nx), (row, column) = exposure.frame, exposure.corner
-        angle = math.pi * turn
-        cosine, sine = math.cos(angle), math.sin(angle)
-        offset = (place - 0.5) * (nx * abs(sine) + ny * abs(cosine))  # evenly among the lines that cross the frame
+    def _lights(self, draws: list[float], span: tuple[float, float]) -> list[tuple[float, float, tuple[float, ...]]]:
+        """Lights of a trail from its uniform numbers: how far beside its line, flux, and shape as of `add_trail`."""
+        light, kind, swing, wait, phase = draws
         flux = self.faintest * (self.brightest / self.faintest) ** light
-        period, phase = 10.0 * self.fwhm * 10.0 ** (2.0 * rest[0]), rest[1]
-        steady = (0.0, period, phase, 0.0, self.fwhm, *span)
+        period = 10.0 * self.fwhm * 10.0 ** (2.0 * wait)
+        rest = self.fwhm, *span
         if kind >= self.aeroplanes:
-            parts = [(0.0, flux, (self.swing * swing, *steady[1:]))]
-        else:
-            beside = self.fwhm * (2.0 + 3.0 * swing)
-            blinking = (1.0, period, phase, self.fwhm / period, self.fwhm, *span)
-            parts = [(-beside, flux / 4, steady), (beside, flux / 4, steady), (0.0, flux, blinking)]
-        for across, share, shape in parts:
-            x = (nx - 1) / 2 - (offset + across) * sine - column
-            y = (ny - 1) / 2 + (offset + across) * cosine - row
-            self._add(exposure, (x, y, cosine, sine), share, shape)
+            return [(0.0, flux, (self.swing * swing, period, phase, 0.0, *rest))]
+        beside, steady = self.fwhm * (2.0 + 3.0 * swing), (0.0, period, phase, 0.0, *rest)
+        blinking = (1.0, period, phase, self.fwhm / period, *rest)
+        return [(-beside, flux / 4, steady), (beside, flux / 4, steady), (0.0, flux, blinking)]
 
-    def _add(self, exposure: Exposure, line: tuple[float, ...], flux: float, shape: tuple[float, ...]) -> None:
-        """One light of `flux` [electron per pixel of length]."""
-        image, _, mask = exposure.lit
-        width = self.fwhm / (2.0 * math.sqrt(2.0 ** (1.0 / self.beta) - 1.0))
-        logs = math.lgamma(self.beta - 0.5) - math.lgamma(self.beta - 1.0)
-        peak = flux * math.exp(logs) / (math.sqrt(math.pi) * width)
-        power = 0.5 - self.beta
-        reach = width * math.sqrt(max((_FAINTEST / peak) ** (1.0 / power) - 1.0, 0.0))
-        add_trail(image, mask, np.uint8(FLAGS["trail"]), line, (peak, width, power, reach), shape)
+
+def _line(exposure: Exposure, turn: float, place: float, across: float) -> tuple[float, ...]:
+    """A point of the image on a line, `across` [pixel] beside it, and cos, sin of its direction; turns are even, and
+    lines of a direction evenly among those that cross the frame.
+    """
+    (ny, nx), (row, column) = exposure.frame, exposure.corner
+    cosine, sine = math.cos(math.pi * turn), math.sin(math.pi * turn)
+    offset = (place - 0.5) * (nx * abs(sine) + ny * abs(cosine)) + across
+    return (nx - 1) / 2 - offset * sine - column, (ny - 1) / 2 + offset * cosine - row, cosine, sine

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from simulators._kernels.charge import STRIP, add_counts, count_photons, move_borders
-from simulators._kernels.glare import add_annulus, add_fringes, add_trail, bright_cells
+from simulators._kernels.glare import add_annulus, add_fringes, add_trail, bright_cells, trail_profile
 from simulators._kernels.noise import PIXELS
 from simulators._kernels.particles import stop_electrons, track_muons
 from simulators._kernels.poisson import poissons
@@ -134,6 +134,17 @@ def test_trails_fill_all_pixels_in_reach(angle):
     d = (y - 6.0) * cosine - (x - 7.0) * sine
     assert image == pytest.approx(np.where(abs(d) <= 4.1, 5.0 * (1 + (d / 2) ** 2) ** -3.0, 0.0), abs=1e-5)
     assert ((mask > 0) == (image > 0)).all()
+
+
+def test_a_trails_profile_is_the_psf_along_the_line():
+    """The sum of a Moffat image along one axis, and its reach where that falls to the faintest light."""
+    peak, width, power, reach = trail_profile(50.0, 4.0, 3.0, 0.5)
+    x, y = np.arange(9.0), 0.05 * np.arange(-12000, 12001)[:, None]
+    alpha = 4.0 / (2.0 * np.sqrt(2.0 ** (1.0 / 3.0) - 1.0))
+    psf = 2.0 / (np.pi * alpha**2) * (1.0 + (x * x + y * y) / alpha**2) ** -3.0
+    assert peak * (1.0 + (np.arange(9) / width) ** 2) ** power == pytest.approx(50.0 * 0.05 * psf.sum(axis=0), rel=1e-5)
+    assert peak * (1.0 + (reach / width) ** 2) ** power == pytest.approx(0.5)
+    assert trail_profile(0.1, 4.0, 3.0, 0.5)[3] == 0.0
 
 
 def test_blinking_lights_are_dark_between():

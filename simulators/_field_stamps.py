@@ -52,8 +52,8 @@ def cut_stamps(
     attrs = {name: frames.attrs[name] for name in kept if name in frames.attrs}
     ids = frames["object_id"].values[these].astype(np.int64)
     stamps = samples(labels, LabelShapes(("flux",), {}, survey.band_names), ids, survey, planes, attrs)
-    for name in planes:
-        stamps[name].attrs.update(frames[name].attrs)
+    if "mask" in planes:
+        stamps["mask"].attrs.update(frames["mask"].attrs)
     return stamps
 
 

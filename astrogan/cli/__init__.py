@@ -9,6 +9,9 @@ from typing import Annotated
 
 import typer
 
+from astrogan.cli.options import Bands, Overwrite, PixelScale, Real, Seed, ShardSize, Store
+from astrogan.cli.refiner import refine, train_refiner
+
 __all__ = ["app", "main"]
 
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
@@ -20,14 +23,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=True,
 )
-
-Real = Annotated[str, typer.Option(help="Real sky: 'hubble', or a FITS/HDF5 file, or a folder of FITS files by band.")]
-Bands = Annotated[str | None, typer.Option(help="Bands to use, in order, such as 'gri' or 'F814W,F606W'.")]
-PixelScale = Annotated[float | None, typer.Option(help="Side of a pixel [arcsec], where the images do not say.")]
-Seed = Annotated[int, typer.Option(help="Key of all random numbers.")]
-Store = Annotated[Path, typer.Argument(help="A sample store: a directory, or a .h5 file.")]
-ShardSize = Annotated[int, typer.Option(help="Samples in each file of a directory.")]
-Overwrite = Annotated[bool, typer.Option(help="Replace what an earlier run wrote.")]
 
 
 @app.command()
@@ -73,42 +68,8 @@ def demo(
 
 train_app = typer.Typer(help="Train a model on real sky.", no_args_is_help=True)
 app.add_typer(train_app, name="train")
-
-
-@train_app.command("refiner")
-def train_refiner(
-    out: Annotated[Path, typer.Option(help="Weights to write, ending in .safetensors; the card goes beside them.")],
-    real: Real = "hubble",
-    bands: Bands = None,
-    pixel_scale: PixelScale = None,
-    galaxies: Annotated[int, typer.Option(help="Simulated galaxies to train on.")] = 2000,
-    size: Annotated[int, typer.Option(help="Side of the stamps [pixel].")] = 32,
-    minutes: Annotated[float, typer.Option(help="Minutes of training.")] = 10.0,
-    start: Annotated[Path | None, typer.Option(help="Weights to start from; random ones by default.")] = None,
-    rate: Annotated[float, typer.Option(help="Learning rate at the start; it falls to a tenth.")] = 2e-3,
-    seed: Seed = 0,
-    overwrite: Overwrite = False,
-) -> None:
-    """Train a refiner on the galaxies of real images; a strip at high x is never looked at."""
-    from rich.console import Console
-
-    from astrogan.cli.progress import Steps
-    from astrogan.cli.train import TrainSettings, run_training
-
-    settings = TrainSettings(
-        out=out,
-        real=real,
-        bands=bands,
-        pixel_scale=pixel_scale,
-        galaxies=galaxies,
-        size=size,
-        minutes=minutes,
-        start=start,
-        rate=rate,
-        seed=seed,
-        overwrite=overwrite,
-    )
-    run_training(settings, Steps(Console()))
+train_app.command("refiner")(train_refiner)
+app.command()(refine)
 
 
 @app.command()

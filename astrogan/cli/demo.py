@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 from astrogan.cli.judge import judge
 from astrogan.cli.progress import Steps
 from astrogan.cli.sky import Sky, lens_simulator, read_sky, weak_simulator
-from astrogan.cli.work import Refined, measure_out, refine, simulate, train
+from astrogan.cli.work import RealSky, Refined, measure_out, refine, simulate, train
 from catalogs.checks import within
 
 if TYPE_CHECKING:
-    from astrogan.models import Refiner
+    from astrogan.models import Refiner, RefinerTraining
     from astrogan.validation import Report
 
 __all__ = ["DemoSettings", "run_demo"]
@@ -67,8 +67,9 @@ def run_demo(settings: DemoSettings, steps: Steps) -> tuple[Path, Report]:
         galaxies = simulate(weak_simulator(sky, settings.size), settings.galaxies, settings.seed, steps)
         lenses = simulate(lens_simulator(sky, settings.lens_size), settings.lenses, settings.seed, steps)
         lesson = galaxies.part(slice(0, settings.galaxies // 2))
-        refiner = train(sky, lesson, start_from(sky), settings.minutes, RATE, settings.seed, steps, folder / "training")
-        refiner = measure_out(refiner, lesson, sky, settings.seed, steps)
+        real, start = RealSky.of(sky), start_from(sky)
+        refiner = train(real, lesson, start, lesson_plan(settings), steps, folder / "training")
+        refiner = measure_out(refiner, lesson, real, settings.seed, steps)
         refiner.save(folder / "refiner.safetensors")
         with steps.step(f"Refine {settings.galaxies} galaxies and {settings.lenses} lenses"):
             made = {
@@ -77,6 +78,15 @@ def run_demo(settings: DemoSettings, steps: Steps) -> tuple[Path, Report]:
             }
         report = _write(sky, made, refiner, settings, steps, folder)
     return settings.out, report
+
+
+def lesson_plan(settings: DemoSettings) -> RefinerTraining:
+    """How the demo trains."""
+    from astrogan.models import RefinerTraining
+    from astrogan.training import Budget
+
+    budget = Budget(seconds=60.0 * settings.minutes)
+    return RefinerTraining(budget, learning_rate=RATE, final_rate=0.1 * RATE, seed=settings.seed)
 
 
 def start_from(sky: Sky) -> Refiner:

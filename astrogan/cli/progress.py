@@ -43,6 +43,10 @@ class Steps:
         """Seconds since the first step."""
         return time.perf_counter() - self.start
 
+    def warn(self, text: str) -> None:
+        """Say what looks wrong, in the midst of a step."""
+        self.console.print(f"warning: {text}", markup=False, highlight=False, soft_wrap=True)
+
     @contextmanager
     def step(self, title: str) -> Iterator[Step]:
         """Run a step; its line says what it is, then what it found and when it ended."""

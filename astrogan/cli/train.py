@@ -3,62 +3,210 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 import sys
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from astrogan.cli.progress import Steps
-from astrogan.cli.sky import read_sky, weak_simulator
-from astrogan.cli.work import measure_out, simulate, train
-from catalogs.checks import within
+from astrogan.cli.refining import is_store, simulator_of
+from astrogan.cli.sky import lens_simulator, read_sky, weak_simulator
+from astrogan.cli.work import RealSky, Simulated, differentiated, measure_out, simulate, train
+from catalogs.checks import one_of, within
 
-__all__ = ["TrainSettings", "run_training"]
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from astrogan.training import Budget
+
+__all__ = ["Source", "TrainSettings", "run_training"]
+
+FOLLOWING = {"WeakLens": weak_simulator, "StrongLens": lens_simulator}  # simulators that follow a measured sky
+RATE_END = 0.1  # of the learning rate at the start
+MINUTES = 10.0
 
 
 @dataclass(frozen=True)
-class TrainSettings:
-    """What to train on, for how long, and where the weights go."""
+class Source:
+    """What to train on."""
 
-    out: Path
     real: str = "hubble"
+    sim: str = "WeakLens"
     bands: str | None = None
     pixel_scale: float | None = None
     galaxies: int = 2000
     size: int = 32
-    minutes: float = 10.0
+    moments_only: bool = False
+
+    def __post_init__(self) -> None:
+        from simulators import list_simulators
+
+        within("galaxies", self.galaxies, 64, 1_000_000)
+        within("size", self.size, 24, 256, "pixels")
+        if not is_store(self.sim):
+            if Path(self.sim).exists() or "/" in self.sim or self.sim.endswith(".h5"):
+                raise ValueError(f"--sim {self.sim}: there is no sample store of this name")
+            one_of("simulator", self.sim, list_simulators())
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """What to train on, for how long, how, and where the weights go; beside them a folder takes log and checkpoint."""
+
+    out: Path
+    source: Source
+    minutes: float | None = None
+    images: int | None = None
+    resume: bool = False
     start: Path | None = None
     rate: float = 2e-3
     seed: int = 0
     overwrite: bool = False
+    how: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        within("galaxies", self.galaxies, 64, 1_000_000)
-        within("size", self.size, 24, 256, "pixels")
-        within("minutes", self.minutes, 0.0, 1e4, "min", open_low=True)
+        if self.minutes is not None:
+            within("minutes", self.minutes, 0.0, 1e4, "min", open_low=True)
+        if self.images is not None:
+            within("images", self.images, 1, 1e12)
+        within("rate", self.rate, 0.0, 1.0, open_low=True)
         within("seed", self.seed, 0, 2**62)
         if self.out.suffix != ".safetensors":
             raise ValueError(f"{self.out.name}: a model file ends in .safetensors")
 
+    @property
+    def folder(self) -> Path:
+        """Where log and checkpoint go."""
+        return self.out.with_suffix(".training")
 
-def run_training(settings: TrainSettings, steps: Steps) -> None:
-    """Read the sky, simulate, train, write weights and card.
+    @property
+    def budget(self) -> Budget:
+        """Images, minutes, or both, whichever is spent first; 10 minutes by default."""
+        from astrogan.training import Budget
+
+        minutes = MINUTES if self.minutes is None and self.images is None else self.minutes
+        return Budget(self.images, None if minutes is None else 60.0 * minutes)
+
+
+def run_training(settings: TrainSettings) -> None:
+    """Read the sky, simulate, train, write weights and card; the first of several processes tells and writes.
 
     Raises
     ------
+    typer.Exit
+        With code 130 if interrupted; the checkpoint is there to resume from.
+    TrainingStopped
+        If training cannot succeed.
     ValueError, OSError
         For images that cannot be used, weights that do not fit, or a file that exists or cannot be made.
     """
-    from astrogan.dataset.files import check_target
-    from astrogan.models import Refiner, RefinerConfig
+    import typer
+    from rich.console import Console
 
-    check_target(settings.out, settings.overwrite)
+    from astrogan.dataset.files import check_target
+    from astrogan.models import Refiner, RefinerConfig, RefinerTraining
+    from astrogan.training import process_group
+
+    how = RefinerTraining(
+        settings.budget,
+        learning_rate=settings.rate,
+        final_rate=RATE_END * settings.rate,
+        seed=settings.seed,
+        **settings.how,
+    )
+    with process_group() as rank:
+        steps = Steps(Console(quiet=rank > 0))
+        if rank == 0:
+            check_target(settings.out, settings.overwrite or settings.resume)
+            _make_room(settings)
+        real, lesson = data_of(settings.source, settings.seed, steps)
+        bands = len(real.survey.bands)
+        refiner = Refiner.load(settings.start) if settings.start else Refiner(RefinerConfig(bands=bands))
+        try:
+            trained = train(real, lesson, refiner, how, steps, settings.folder, resume=settings.resume)
+        except KeyboardInterrupt:
+            steps.console.print(f"interrupted; {settings.folder} keeps what was learnt: run again with --resume")
+            raise typer.Exit(130) from None
+        if rank == 0:
+            trained = measure_out(trained, lesson, real, settings.seed, steps)
+            trained.card["command"] = shlex.join(["astrogan", *sys.argv[1:]])
+            trained.save(settings.out)
+
+
+def _make_room(settings: TrainSettings) -> None:
+    """Remove the folder of an earlier run that is to be replaced, if it holds nothing else."""
+    folder = settings.folder
+    if settings.resume and not (folder / "checkpoint.pt").is_file():
+        raise FileNotFoundError(f"{folder} holds no checkpoint to resume from")
+    if settings.resume or not settings.overwrite or not folder.is_dir():
+        return
+    others = sorted({path.name for path in folder.iterdir()} - {"log.jsonl", "checkpoint.pt"})
+    if others:
+        raise FileExistsError(f"{folder} holds more than a training run ({', '.join(others)}); it is not overwritten")
+    shutil.rmtree(folder)
+
+
+def data_of(source: Source, seed: int, steps: Steps) -> tuple[RealSky, Simulated]:
+    """Real stamps, and simulated samples with what keeps their labels; all that can be refused is, before simulating.
+
+    Raises
+    ------
+    ValueError
+        For real stamps that teach nothing, bands or pixel scales that differ, a simulator that there is not or whose
+        samples have no tangents.
+    """
+    if is_store(source.real):
+        real, follow = _real_store(source, steps), None
+    else:
+        real, follow = _real_images(source, steps)
+    if is_store(source.sim):
+        return real, _sim_store(source, real, steps)
+    make = follow or _plain(source, real)
+    return real, simulate(make(), source.galaxies, seed, steps, tangents=not source.moments_only)
+
+
+def _real_store(source: Source, steps: Steps) -> RealSky:
+    from astrogan.dataset.backend import open_samples
+    from astrogan.models import real_stamps
+
+    with steps.step(f"Read real stamps of {source.real}") as step:
+        real = real_stamps(open_samples(source.real), source.real)
+        step.done(f"{len(real.image)} stamps in {', '.join(real.survey.band_names)}")
+    return RealSky(real.image.numpy(), real.digests, real.survey, source.real, "that of the images it was trained on")
+
+
+def _real_images(source: Source, steps: Steps) -> tuple[RealSky, Callable[[], Any] | None]:
+    """Stamps of a field's galaxies, and the simulator that follows them, where there is one of that name."""
     with steps.step("Real sky: detect, calibrate, cut out, fit") as step:
-        sky = read_sky(settings.real, settings.size, settings.bands, settings.pixel_scale, step.advance)
+        sky = read_sky(source.real, source.size, source.bands, source.pixel_scale, step.advance)
         step.done(f"{len(sky.training)} + {len(sky.held_out)} stamps in {', '.join(sky.survey.band_names)}")
-    bands = len(sky.survey.bands)
-    refiner = Refiner.load(settings.start) if settings.start else Refiner(RefinerConfig(bands=bands))
-    lesson = simulate(weak_simulator(sky, settings.size), settings.galaxies, settings.seed, steps)
-    trained = train(sky, lesson, refiner, settings.minutes, settings.rate, settings.seed, steps, folder=None)
-    trained = measure_out(trained, lesson, sky, settings.seed, steps)
-    trained.card["command"] = shlex.join(["astrogan", *sys.argv[1:]])
-    trained.save(settings.out)
+    follow = FOLLOWING.get(source.sim)
+    return RealSky.of(sky), None if follow is None else lambda: follow(sky, source.size)
+
+
+def _plain(source: Source, real: RealSky) -> Callable[[], Any]:
+    """A simulator of the real stamps' survey and size."""
+    from simulators import get_simulator
+
+    maker = get_simulator(source.sim)
+    return lambda: maker(survey=real.survey, size=real.image.shape[-1])
+
+
+def _sim_store(source: Source, real: RealSky, steps: Steps) -> Simulated:
+    """The first samples of a store, and their tangents by the simulator that made them."""
+    from astrogan.dataset.backend import open_samples
+    from astrogan.models import check_alike
+    from catalogs import Survey
+
+    samples = open_samples(source.sim).isel(sample=slice(0, source.galaxies))
+    check_alike(Survey.from_json(samples.attrs["survey"]), real.survey)
+    if samples["image"].shape[1:] != real.image.shape[1:]:
+        raise ValueError(
+            f"{source.sim} has stamps of {samples['image'].shape[2:]} pixels, the real ones have {real.image.shape[2:]}"
+        )
+    simulator = None if source.moments_only else simulator_of(source.sim, samples)
+    with steps.step(f"Read {samples.sizes['sample']} samples of {source.sim}"):
+        loaded: xr.Dataset = samples.load()
+    return differentiated(simulator, loaded, steps)

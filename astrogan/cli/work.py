@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 
 from astrogan.cli.progress import Steps
 from astrogan.cli.sky import Sky
+from catalogs import Survey
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from astrogan.models import Refiner
-    from simulators.simulator import Simulator
+    from astrogan.models import Refiner, RefinerTraining
 
-__all__ = ["Refined", "Simulated", "measure_out", "refine", "simulate", "train"]
+__all__ = ["RealSky", "Refined", "Simulated", "differentiated", "measure_out", "refine", "simulate", "train"]
 
 CHUNK = 250
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -31,7 +31,7 @@ Array = NDArray[np.float32]
 class Simulated:
     """Samples, their tangents, and the simulator that made both."""
 
-    simulator: Simulator
+    simulator: Any
     samples: xr.Dataset
     tangents: xr.DataArray
 
@@ -69,25 +69,57 @@ class Refined:
         return Refined(self.raw.part(at), self.refined.isel(sample=at), self.control[at])
 
 
-def simulate(simulator: Simulator, count: int, seed: int, steps: Steps) -> Simulated:
+@dataclass(frozen=True)
+class RealSky:
+    """Real stamps (N, band, y, x) in background sigmas, and what is known of them; `digests` as of `RealStamps`."""
+
+    image: Array
+    digests: list[str]
+    survey: Survey
+    source: str
+    licence: str
+
+    @classmethod
+    def of(cls, sky: Sky) -> RealSky:
+        """The training side of a measured sky."""
+        from astrogan.models import stamp_digests
+
+        return cls(sky.training, stamp_digests(sky.training), sky.survey, sky.source, sky.licence)
+
+
+def simulate(simulator: Any, count: int, seed: int, steps: Steps, *, tangents: bool = True) -> Simulated:
     """Samples and their tangents, in chunks that tell how far they are."""
     import xarray as xr
 
     name = type(simulator).__name__
-    images, tangents = [], []
+    images = []
     with steps.step(f"Simulate {count} {name} samples") as step:
         begun = steps.seconds
         for start in range(0, count, CHUNK):
             images.append(simulator.simulate(min(CHUNK, count - start), seed, start))
             step.advance((start + CHUNK) / count)
         step.done(f"{count / (steps.seconds - begun):.0f} samples/s, compilation included")
-    with steps.step("Differentiate them by their labels") as step:
-        for index, part in enumerate(images):
-            tangents.append(simulator.tangent(part))
-            step.advance((index + 1) / len(images))
-        step.done(f"{tangents[0].sizes['label']} tangents each")
     samples = xr.concat(images, "sample", data_vars="minimal")
-    return Simulated(simulator, samples, xr.concat(tangents, "sample"))
+    return differentiated(simulator if tangents else None, samples, steps)
+
+
+def differentiated(simulator: Any, samples: xr.Dataset, steps: Steps) -> Simulated:
+    """Samples with their tangents, of which there are none without a simulator."""
+    import xarray as xr
+
+    if simulator is None:
+        count, *pixels = samples["image"].shape
+        ids = ("sample", samples["sample_id"].values)
+        dims = ("sample", "label", "band", "y", "x")
+        none = np.zeros((count, 0, *pixels), np.float32)
+        return Simulated(None, samples, xr.DataArray(none, {"sample_id": ids}, dims))
+    parts = []
+    with steps.step("Differentiate them by their labels") as step:
+        for start in range(0, samples.sizes["sample"], CHUNK):
+            parts.append(simulator.tangent(samples.isel(sample=slice(start, start + CHUNK))))
+            step.advance(start / samples.sizes["sample"])
+        step.done(f"{parts[0].sizes['label']} tangents each")
+    return Simulated(simulator, samples, xr.concat(parts, "sample"))
 
 
 def refine(refiner: Refiner, raw: Simulated, seed: int) -> Refined:
@@ -98,36 +130,40 @@ def refine(refiner: Refiner, raw: Simulated, seed: int) -> Refined:
 
 
 def train(
-    sky: Sky,
+    real: RealSky,
     lesson: Simulated,
     refiner: Refiner,
-    minutes: float,
-    rate: float,
-    seed: int,
+    settings: RefinerTraining,
     steps: Steps,
     folder: Path | None,
+    *,
+    resume: bool = False,
 ) -> Refiner:
     """Train on from `refiner` on samples and their tangents; the result carries a card that says on what."""
     import torch
 
-    from astrogan.models import RefinerTraining, as_stamps, train_refiner
-    from astrogan.training import Budget
+    from astrogan.models import RealStamps, as_stamps, check_alike, train_refiner
+    from astrogan.training import TrainingStopped
 
+    check_alike(Survey.from_json(lesson.samples.attrs["survey"]), real.survey)
     with steps.step("Train the refiner") as step:
-        budget = Budget(seconds=60.0 * minutes)
-        settings = RefinerTraining(budget, learning_rate=rate, final_rate=0.1 * rate, seed=seed)
 
         def tell(fraction: float, scalars: dict[str, float]) -> None:
             step.advance(fraction, f"critic {scalars['critic']:.3f}  change {scalars['change']:.3f} sigma")
 
-        stamps, real = as_stamps(lesson.samples, lesson.tangents), torch.from_numpy(sky.training)
-        trained, summary = train_refiner(refiner, stamps, real, settings, folder=folder, on_progress=tell)
-        trained.card = _card(refiner, sky, seed, summary)
+        stamps = as_stamps(lesson.samples, lesson.tangents)
+        goal = RealStamps(torch.from_numpy(real.image), real.digests, real.survey)
+        where: dict[str, Any] = {"folder": folder, "resume": resume, "on_progress": tell}
+        try:
+            trained, summary = train_refiner(refiner, stamps, goal, settings, tell=steps.warn, **where)
+        except TrainingStopped as error:
+            raise ValueError(str(error)) from error
+        trained.card |= _about(refiner, real)
         step.done(f"{summary['images']} images, {summary['images_per_second']:.0f}/s")
     return trained
 
 
-def measure_out(refiner: Refiner, lesson: Simulated, sky: Sky, seed: int, steps: Steps) -> Refiner:
+def measure_out(refiner: Refiner, lesson: Simulated, sky: RealSky, seed: int, steps: Steps) -> Refiner:
     """The refiner at the strength that a judge of features tells least, or at 0 if that does as well within its error.
 
     Judged on the training side. Training on few stamps, or long, can make a close simulation worse: nothing is then
@@ -135,8 +171,8 @@ def measure_out(refiner: Refiner, lesson: Simulated, sky: Sky, seed: int, steps:
     """
     from astrogan.validation import two_sample
 
-    count = min(len(sky.training), len(lesson.image), MOST)
-    part, real = lesson.part(slice(0, count)), sky.training[:count]
+    count = min(len(sky.image), len(lesson.image), MOST)
+    part, real = lesson.part(slice(0, count)), sky.image[:count]
     sigma = np.array([band.background_sigma for band in sky.survey.bands], dtype=np.float32)[:, None, None]
     scores = {}
     with steps.step("Measure out its strength") as step:
@@ -154,19 +190,16 @@ def measure_out(refiner: Refiner, lesson: Simulated, sky: Sky, seed: int, steps:
     return measured
 
 
-def _card(refiner: Refiner, sky: Sky, seed: int, summary: dict[str, Any]) -> dict[str, Any]:
-    """What the model is, what it saw, and what it may be used for."""
+def _about(refiner: Refiner, real: RealSky) -> dict[str, Any]:
+    """What the model is called, which real sky it saw, and what it may be used for."""
     return {
-        "name": f"refiner-{sky.survey.name}",
+        "name": f"refiner-{real.survey.name}",
         "started_from": refiner.card.get("name", "random weights"),
-        "bands": list(sky.survey.band_names),
-        "scaling": "asinh of pixels in background sigmas of each band",
-        "training": {key: summary[key] for key in ("images", "seconds", "steps")},
-        "seed": seed,
+        "bands": list(real.survey.band_names),
         "real_stamps": {
-            "source": sky.source,
-            "count": len(sky.training),
-            "sha256": sha256(sky.training.tobytes()).hexdigest(),
+            "source": real.source,
+            "count": len(real.image),
+            "sha256": sha256(real.image.tobytes()).hexdigest(),
         },
-        "licence": sky.licence,
+        "licence": real.licence,
     }

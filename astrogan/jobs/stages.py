@@ -16,7 +16,7 @@ from astrogan.dataset.verification import file_sha256
 from astrogan.jobs.schema import PLANES, Job, Simulate
 from catalogs.checks import one_of
 
-__all__ = ["BATCH", "FLAGS", "Batches", "check_job", "weights_of"]
+__all__ = ["BATCH", "FLAGS", "Batches", "check_job", "simulator_of_job", "weights_of"]
 
 BATCH = 256  # samples that are made together; part of the plan, so that shards do not depend on memory
 FEW = 8
@@ -85,7 +85,7 @@ class Batches:
     def make(self, start: int, count: int) -> xr.Dataset:
         """All stages on samples start … start+count-1, as they will be stored."""
         job = self.job
-        simulator = _simulator(job)
+        simulator = simulator_of_job(job)
         if hasattr(simulator, "render"):
             samples = simulator.render(simulator.draw(count, job.simulate.seed, start), job.simulate.labels)
             if job.observe is not None:
@@ -109,7 +109,7 @@ def check_job(job: Job) -> None:
     OSError
         If a model file cannot be read.
     """
-    simulator = _simulator(job)
+    simulator = simulator_of_job(job)
     if not hasattr(simulator, "render") and job.observe is None:
         raise ValueError(f"{job.simulate.simulator} simulates observed samples only: add the stage observe")
     if job.refine is not None:
@@ -141,7 +141,8 @@ def _maker(content: str) -> Any:
         raise ValueError(f"simulate: {what.simulator} refuses its options: {error}") from None
 
 
-def _simulator(job: Job) -> Any:
+def simulator_of_job(job: Job) -> Any:
+    """The simulator that a job names."""
     return _maker(job.model_dump_json(by_alias=True))
 
 

@@ -188,7 +188,7 @@ class Refiner:
         with cpu_threads(), self.ready(device) as where:
             parts = [self._refine(stamps[slice(k, k + size)], seed, label_safe, where) for k in range(0, count, size)]
         change = np.concatenate(parts) * stamps.unit[:, None, None].numpy()
-        safe = "off" if not label_safe else "moments" if tangents is None else "moments, tangents"
+        safe = "off" if not label_safe else "moments, tangents" if stamps.tangents.shape[1] else "moments"
         image = (samples["image"].values + change).astype(np.float32)
         return samples.assign(image=samples["image"].copy(data=image)).assign_attrs(self.provenance(safe, seed))
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import current_thread, main_thread
 from time import perf_counter
+from types import FrameType
 from typing import Any
 
 import torch
@@ -81,7 +85,7 @@ class Trainer:
         self.steps, self.images, self.seconds = 0, 0, 0.0
         self._log = TrainingLog(None if self.folder is None or rank() > 0 else self.folder / "log.jsonl")
         self._scalars: dict[str, float] = {}
-        self._saved_at, self._stopping, self._torn = 0.0, False, False
+        self._saved_at, self._stopping, self._torn, self._interrupted = 0.0, False, False, False
 
     def fit(self, on_progress: OnProgress | None = None) -> dict[str, Any]:
         """Train until the budget is spent or `stop` is called.
@@ -97,10 +101,12 @@ class Trainer:
             If a scalar is not finite; names it and the step. The checkpoint on disk stays as it was.
         FileExistsError
             If the folder holds a checkpoint of a run that was not resumed.
+        KeyboardInterrupt
+            After the running step and its checkpoint, where there is a folder; a second one ends it at once.
         """
         self._open()
         try:
-            with cpu_threads():
+            with cpu_threads(), self._until_interrupted():
                 while not everywhere(self._stopping) and (fraction := self._fraction()) < 1.0:
                     self._advance(fraction)
                     if on_progress is not None:
@@ -109,6 +115,8 @@ class Trainer:
             self._log.close()
         if self.folder is not None:
             self.save()
+        if self._interrupted:
+            raise KeyboardInterrupt
         return self._summary()
 
     def stop(self) -> None:
@@ -148,8 +156,25 @@ class Trainer:
         self._log.rewind(self.steps)
         self._saved_at, self._torn = self.seconds, False
 
+    @contextmanager
+    def _until_interrupted(self) -> Iterator[None]:
+        """Let an interrupt end the loop after the running step, once."""
+        if self.folder is None or current_thread() is not main_thread():
+            yield
+            return
+
+        def stop(number: int, _: FrameType | None) -> None:
+            self._interrupted = self._stopping = True
+            signal.signal(number, before)
+
+        before = signal.signal(signal.SIGINT, stop)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+
     def _open(self) -> None:
-        self._stopping = False
+        self._stopping = self._interrupted = False
         self.recipe.networks.train()
         if self.folder is None:
             return

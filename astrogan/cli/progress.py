@@ -43,9 +43,9 @@ class Steps:
         """Seconds since the first step."""
         return time.perf_counter() - self.start
 
-    def warn(self, text: str) -> None:
-        """Say what looks wrong, in the midst of a step."""
-        self.console.print(f"warning: {text}", markup=False, highlight=False, soft_wrap=True)
+    def say(self, text: str) -> None:
+        """Print a line, also in the midst of a step."""
+        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     @contextmanager
     def step(self, title: str) -> Iterator[Step]:

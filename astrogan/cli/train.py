@@ -127,7 +127,7 @@ def run_training(settings: TrainSettings) -> None:
         try:
             trained = train(real, lesson, refiner, how, steps, settings.folder, resume=settings.resume)
         except KeyboardInterrupt:
-            steps.console.print(f"interrupted; {settings.folder} keeps what was learnt: run again with --resume")
+            steps.say(f"interrupted; {settings.folder} keeps what was learnt: run again with --resume")
             raise typer.Exit(130) from None
         if rank == 0:
             trained = measure_out(trained, lesson, real, settings.seed, steps)

@@ -155,7 +155,9 @@ def train(
         goal = RealStamps(torch.from_numpy(real.image), real.digests, real.survey)
         where: dict[str, Any] = {"folder": folder, "resume": resume, "on_progress": tell}
         try:
-            trained, summary = train_refiner(refiner, stamps, goal, settings, tell=steps.warn, **where)
+            trained, summary = train_refiner(
+                refiner, stamps, goal, settings, tell=lambda text: steps.say(f"warning: {text}"), **where
+            )
         except TrainingStopped as error:
             raise ValueError(str(error)) from error
         trained.card |= _about(refiner, real)

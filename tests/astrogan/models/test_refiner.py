@@ -9,6 +9,7 @@ import torch
 
 from astrogan.models import Refiner, RefinerConfig, as_stamps
 from astrogan.models.refiner import RefinerNetwork
+from astrogan.training import mixed_precision
 from astrogan.validation import label_drift
 from simulators import WeakLens
 
@@ -94,6 +95,20 @@ def test_psf_size_comes_from_the_samples_own_psf_or_the_survey(simulated):
     assert np.allclose(as_stamps(own).psf, fwhm, rtol=0.01)
     shared = samples.assign(psf=(("band", "psf_y", "psf_x"), planes[3].astype(np.float32)))
     assert np.allclose(as_stamps(shared).psf, fwhm[3], rtol=0.01)
+
+
+def test_half_precision_changes_what_is_added_and_no_label(simulated, wild, monkeypatch):
+    samples, tangents = simulated
+    before, variance = samples["image"].values, samples["variance"].values
+    images = []
+    for half in (False, True):
+        context = lambda device, half=half: mixed_precision(device, half)
+        monkeypatch.setattr("astrogan.models.refiner.mixed_precision", context)
+        images.append(wild().apply(samples, tangents)["image"].values)
+    assert 1e-3 < np.abs(images[1] - images[0]).max() < 0.2 * np.abs(images[0] - before).max()
+    names = ["flux_g", "flux_r", "radius", "n", "e1", "e2", "x", "y"]
+    drift = label_drift(before, images[1], tangents.sel(label=names).values, variance, names)
+    assert max(row.worst_sigma for row in drift) < 1e-3
 
 
 def test_untrained_refiner_changes_nothing(simulated):

@@ -55,6 +55,7 @@ ON = {
     sensors.Quantisation: sensors.Quantisation(16),
     sensors.ChipGaps: sensors.ChipGaps((2, 2), (3, 4)),
 }
+OWN = {sensors.Trails, sensors.Photons, sensors.Dark, sensors.CosmicRays, sensors.HotPixels, sensors.ReadNoise}
 RISING = (
     sensors.Sky,
     sensors.Photons,
@@ -179,6 +180,15 @@ def test_depends_on_seed_sample_and_band_alone(kind):
         sensors.Fringing,
     }
     assert same(expose(ON[kind], seed=6), whole) == (kind not in random)
+
+
+@pytest.mark.parametrize("kind", sorted(OWN, key=EFFECTS.index))
+def test_samples_and_bands_have_numbers_of_their_own(kind):
+    expected = np.full((2, 2, 120, 130), 3e3, np.float32)
+    image = expose(ON[kind], expected=expected, ids=(1, 2))[0]
+    later = Sensor((ON[kind],), **LAYOUT).expose(expected, 5, (1, 2), BANDS, number=1)[0]
+    for first, second in ((image[0], image[1]), (image[:, 0], image[:, 1]), (image, later)):
+        assert not np.array_equal(first, second)
 
 
 def test_numbers_are_its_own(kind):

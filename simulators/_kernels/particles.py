@@ -15,12 +15,13 @@ __all__ = ["ELECTRONS", "MARGIN", "stop_electrons", "track_muons"]
 ELECTRONS = 2**32  # elements between those of muons and those of electrons
 MARGIN = 100  # pixels beyond the image from where tracks may come
 STEP = 2.0  # um along a track
-# Muons at sea level have 4 GeV on average (PDG 2022, sec. 30.3.1), where in silicon (I = 173 eV, the density effect of
-# Sternheimer et al. 1984) the restricted energy loss, eq. 34.11, is 241 eV/um in transfers below 1 keV.
+# Numbers from the Particle Data Group's review of 2022 (PDG): muons at sea level have 4 GeV on average ("Cosmic rays"),
+# where in silicon (I = 173 eV, the density effect of Sternheimer et al. 1984) the restricted energy loss ("Passage of
+# particles through matter") is 241 eV/um in transfers below 1 keV.
 HARD = 1.0  # keV
-XI = 0.01783  # keV/um, K Z rho / 2 A: transfers above E are XI / E per um of path (PDG 2022, eqs. 34.4 and 34.8)
+XI = 0.01783  # keV/um, K Z rho / 2 A: transfers above E are XI / E per um of path (PDG, delta rays)
 HARDEST = 1000.0  # keV: of what leaves its energy in the silicon
-PAIR = 0.00362  # keV for each electron (PDG 2022, sec. 35.8)
+PAIR = 0.00362  # keV for each electron (PDG, silicon detectors)
 SOFT = 0.2414 / PAIR  # electrons/um
 RANGE, POWER = 0.0171, 1.75  # range [um] = RANGE E[keV]^POWER in silicon (Everhart & Hoff 1971, J. Appl. Phys. 42)
 REST_MASS = 511.0  # keV
@@ -54,8 +55,8 @@ def drop(charge, x, y, spread, stream, image, mask, bit):
 def stop_electron(energy, place, heading, chip, stream, image, mask, bit):
     """An electron of `energy` [keV] from `place` (x, y, z) [um] along `heading` until it stops or leaves the silicon.
 
-    It follows its range and scatters by Highland's formula (PDG 2022, eq. 34.16). `chip`: pixel and depth [um], spread
-    of charge from the far side [pixel].
+    It follows its range and scatters by Highland's formula (PDG, multiple scattering). `chip`: pixel and depth [um],
+    spread of charge from the far side [pixel].
     """
     keys, sample, element, draw = stream
     pixel, depth, spread = chip

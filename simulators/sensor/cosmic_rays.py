@@ -20,17 +20,17 @@ class CosmicRays(Effect):
     """Straight tracks of muons and the wandering ones of electrons from natural radioactivity (Groom 2002, Exp. Astron.
     14, 45).
 
-    Muons come with cos^2 of the zenith angle onto a horizontal chip and leave what one of 4 GeV leaves (PDG 2022, secs.
-    30.3.1 and 34.2): 67 electrons per um in small transfers, and delta rays with a spectrum E^-2, whose sum is Landau's
-    distribution. Electrons of gamma rays start anywhere in the silicon in any direction, with energies even up to the
-    Compton edge of 40K's line at 1461 keV, 1243 keV, and scatter until they stop. Charge diffuses in proportion to the
-    square root of its way to the gates.
+    Muons come with cos^2 of the zenith angle onto a horizontal chip and leave what one of 4 GeV leaves (Particle Data
+    Group 2022, "Cosmic rays" and "Passage of particles through matter"): 67 electrons per um in small transfers, and
+    delta rays with a spectrum E^-2, whose sum is Landau's distribution. Electrons of gamma rays start anywhere in the
+    silicon in any direction, with energies even up to the Compton edge of 40K's line at 1461 keV, 1243 keV, and scatter
+    until they stop. Charge diffuses in proportion to the square root of its way to the gates.
 
     Parameters
     ----------
     muons, electrons : float
-        Per cm^2 and minute; 1 muon is the rate at sea level (PDG 2022, sec. 30.3.1). The rate of electrons is the
-        site's: none underground behind lead, more than muons beside some glasses.
+        Per cm^2 and minute; 1 muon is the rate at sea level. The rate of electrons is that of the site and of the glass
+        and steel around the chip.
     pixel, depth : float
         Side of a pixel and depth of the silicon [um].
     diffusion : float

@@ -241,6 +241,18 @@ def test_more_light_never_gives_less(kind):
     assert (expose(ON[kind], expected=brighter)[0] >= expose(ON[kind], expected=expected)[0]).all()
 
 
+@pytest.mark.parametrize("kind", [sensors.Sky, sensors.Dark, sensors.NonLinearity, sensors.Gain, sensors.Bias])
+def test_calibration_takes_off_what_it_can(kind):
+    """In the mean of 4e4 pixels, and exactly where nothing is counted."""
+    expected = np.linspace(10.0, 2e4, 40_000).reshape(1, 1, 200, 200).astype(np.float32)
+    raw, off = (Sensor((ON[kind],), 20.0, 2, 5).expose(expected, 3, calibrated=done)[0] for done in (False, True))
+    assert abs(raw[:, :, :200] - expected).mean() > 3.0
+    assert off.shape == expected.shape
+    assert (off - expected).mean() == pytest.approx(0.0, abs=4.0 * math.sqrt(6.0 / 40_000))
+    if kind is not sensors.Dark:
+        assert off == pytest.approx(expected, rel=1e-5, abs=0.01)
+
+
 @pytest.mark.parametrize("kind", CONSERVING)
 def test_charge_is_conserved(kind):
     """Room is left at the ends of columns and registers, where charge leaves."""

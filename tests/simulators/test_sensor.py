@@ -125,7 +125,7 @@ def test_muons_come_as_cosine_squared_and_leave_a_landau_tail():
     steep = extent < 6.0
     path = np.hypot(extent * 10.0, 100.0)[steep]
     landau = math.log(2 * 511e3 * 38.0**2 / 173.0) + math.log(17.83 * path.mean() / 173.0) + 0.2 - 1.0 - 3.18
-    for share, above in LANDAU.items():  # PDG 2022, eq. 34.12, with the density effect at 4 GeV
+    for share, above in LANDAU.items():  # PDG 2022, fluctuations in energy loss; density effect at 4 GeV
         wanted = 17.83 * (landau + above) / 3.62
         assert np.percentile(charge[steep] / path, share) == pytest.approx(wanted, rel=0.08)
 

@@ -72,6 +72,9 @@ def show_flags(axes: plt.Axes, flags: np.ndarray) -> None:
 
 def main() -> None:
     real = [frame for frame in frames() if (frame.flags == SATURATED).any()]
+    if not real:
+        print(f"nothing to compare with: there are no frames in {DATA}")
+        return
     figure = plt.figure(figsize=(14.4, 12.6), dpi=90, facecolor="white", layout="constrained")
     top, bottom = figure.subfigures(2, 1, height_ratios=(1.0, 1.45))
     axes = top.subplots(2, 6)

@@ -227,6 +227,9 @@ def rates(real: list[Frame]) -> list[list[str]]:
 
 def main() -> None:
     real = frames()
+    if not real:
+        print(f"nothing to compare with: there are no frames in {DATA}/decam")
+        return
     amplifiers = np.array([[f.header[f"{k}{a}"] for k in ("GAIN", "RDNOISE", "SATURAT")] for f in real for a in "AB"])
     gain, noise, _ = np.median(amplifiers, axis=0)
     print(f"14 amplifiers: gain {gain:.2f}, read noise {noise:.2f}, "

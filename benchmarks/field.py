@@ -182,9 +182,9 @@ def table(result: dict[str, float]) -> str:
     ]
     words = (
         f"\nOf {COMPARED} objects, drawn by both one by one, the largest difference is {result['error_median']:.1e} of "
-        f"the object's peak\nfor half of them and {result['error_worst']:.1e} at worst. Peak memory beyond the catalogue, "
-        f"in frames of float32:\n{result['memory_render']:.2f} for image and segmentation, {result['memory_observe']:.2f} "
-        "for image, variance, the image without noise and flags.\n"
+        f"the object's peak\nfor half of them and {result['error_worst']:.1e} at worst. Peak memory beyond the "
+        f"catalogue, in frames of float32:\n{result['memory_render']:.2f} for image and segmentation, "
+        f"{result['memory_observe']:.2f} for image, variance, the image without noise and flags.\n"
     )
     return "\n".join(lines) + "\n" + words
 

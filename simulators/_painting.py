@@ -21,7 +21,8 @@ from simulators.psf import PSF
 __all__ = ["EDGES", "SIZES", "Marks", "Objects", "paint", "stamp_sizes"]
 
 Array = NDArray[np.float64]
-SIZES = (24, 32, 40, 48, 64, 80, 96, 128, 160, 192, 256, 320, 384, 512, 640, 768, 1024)  # sides of stamps [pixel]
+# Sides of stamps [pixel].
+SIZES = (*range(24, 48, 4), *range(48, 80, 8), 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512, 640, 768, 1024)
 BATCH = 2**20  # pixels of the stamps that are drawn at once
 STRIPS, TALLEST = 2, 2048  # strips of a marked frame at least, and their rows at most: one strip is compared at a time
 

@@ -67,9 +67,7 @@ class RandomShear(ShearField):
         within("RandomShear spacing", self.spacing, 0.0, 1e6, "arcsec", open_low=True)
         within("RandomShear number", self.number, 0, 2**62)
         streams.round_keys(self.seed, "shear.e")
-        for power in (self.power, self.b_power):
-            if power is not None:
-                self._amplitude(power)
+        self._amplitudes  # noqa: B018  # refuses power that is none
 
     @functools.cached_property
     def grids(self) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
@@ -77,8 +75,8 @@ class RandomShear(ShearField):
         from scipy.fft import irfft2
 
         n = self.size
-        e = self._modes("shear.e", self.power)
-        b = None if self.b_power is None else self._modes("shear.b", self.b_power)
+        e = self._modes("shear.e", self._amplitudes[0])
+        b = None if self.b_power is None else self._modes("shear.b", self._amplitudes[1])
         cos, sin = _directions(n)
         planes = np.empty((3, *e.shape), np.complex64)
         np.multiply(cos, e, out=planes[0])
@@ -105,12 +103,17 @@ class RandomShear(ShearField):
 
         return [spline_filter(grid.astype(np.float64), mode="grid-wrap") for grid in self.grids]
 
+    @functools.cached_property
+    def _amplitudes(self) -> tuple[NDArray[np.float32], ...]:
+        """Of E and, if any, of B."""
+        return tuple(self._amplitude(power) for power in (self.power, self.b_power) if power is not None)
+
     def _amplitude(self, power: Power) -> NDArray[np.float32]:
         """Standard deviation of the real and imaginary part of each mode, as numpy's irfft2 normalises, kx >= 0."""
         n = self.size
         step = 2.0 * math.pi / (n * self.spacing)
-        kx, ky = np.arange(n // 2 + 1) * step, np.fft.fftfreq(n, 1.0 / n) * step
-        k = np.sqrt(kx[None, :] ** 2 + ky[:, None] ** 2)
+        axis = np.arange(n // 2 + 1) * step  # of kx, and of ky, whose negative half mirrors the other
+        k = np.sqrt(axis[None, :] ** 2 + axis[:, None] ** 2)
         k[0, 0] = k[0, 1]
         values = within("RandomShear power", power(k.ravel()), 0.0, 1e30)
         if values.size != k.size:
@@ -119,15 +122,16 @@ class RandomShear(ShearField):
         amplitude[0, 0] = 0.0
         if n % 2 == 0:
             amplitude[n // 2], amplitude[:, -1] = 0.0, 0.0
-        return np.asarray(amplitude, dtype=np.float32)
+        half = amplitude.astype(np.float32)
+        return np.concatenate([half, half[1 : n - n // 2][::-1]])
 
-    def _modes(self, effect: str, power: Power) -> Modes:
+    def _modes(self, effect: str, amplitude: NDArray[np.float32]) -> Modes:
         """Modes (size, size // 2 + 1) of a real field: those at kx = 0 mirror one another."""
         n = self.size
         shape = (n, n // 2 + 1, 2)
-        drawn = streams.normal(self.seed, np.array([self.number]), effect, shape)[0].astype(np.float32)
+        drawn = streams.normal(self.seed, np.array([self.number]), effect, shape)[0].astype(np.float32, copy=False)
         modes: Modes = drawn.view(np.complex64)[..., 0]
-        modes *= self._amplitude(power)
+        modes *= amplitude
         modes[n - np.arange(1, (n + 1) // 2), 0] = np.conj(modes[1 : (n + 1) // 2, 0])
         return modes
 

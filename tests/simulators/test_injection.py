@@ -158,23 +158,31 @@ def test_fields_take_lenses():
     assert (done.images.values - frame["image"].values).sum() == pytest.approx(1000.0, rel=0.1)
 
 
-@pytest.mark.skipif(not KIDS.is_dir(), reason="needs the KiDS frames of ../shared/data")
-def test_flux_on_real_sky_is_unbiased():
-    """Points painted onto blank places of real KiDS frames: the optimal flux in each band is right to 1 %."""
+def kids_frames():
+    """KiDS frames by band and a survey of their noise."""
     from astropy.io import fits
 
     frames = {band: fits.getdata(KIDS / f"{band}.fits").astype(np.float32) for band in "gri"}
     sigma = {b: float(1.4826 * np.median(np.abs(plane - np.median(plane)))) for b, plane in frames.items()}
     bands = tuple(Band(b, psf_fwhm=0.8, background_sigma=s, electrons_per_unit=1e3 / s) for b, s in sigma.items())
-    simulator = WeakLens(survey=Survey("kids", 0.339, bands), size=32, light="point")
+    return frames, Survey("kids", 0.339, bands)
+
+
+@pytest.mark.skipif(not KIDS.is_dir(), reason="needs the KiDS frames of ../shared/data")
+def test_flux_on_real_sky_is_unbiased():
+    """Points painted onto blank places of real KiDS frames: the optimal flux in each band is right to 1 %."""
+    frames, survey = kids_frames()
+    sigma = [band.background_sigma for band in survey.bands]
+    simulator = WeakLens(survey=survey, size=32, light="point")
     x, y = (part.ravel() for part in np.meshgrid(np.linspace(40, 2040, 48), np.linspace(40, 2560, 60)))
     corners = [(round(row) - 10, round(column) - 10) for column, row in zip(x, y, strict=True)]
     windows = [np.s_[low : low + 21, left : left + 21] for low, left in corners]
-    blank = np.array([all(np.abs(frames[b][window]).max() < 5 * sigma[b] for b in "gri") for window in windows])
+    planes = list(zip(frames.values(), sigma, strict=True))
+    blank = np.array([all(np.abs(plane[window]).max() < 5 * s for plane, s in planes) for window in windows])
     x, y = x[blank], y[blank]
     assert len(x) > 100
     truth = {name: np.full(len(x), value) for name, value in SHY.items()}
-    truth["flux"] = 300.0 * np.array(list(sigma.values())) * np.ones((len(x), 1))
+    truth["flux"] = 300.0 * np.array(sigma) * np.ones((len(x), 1))
     done = inject(frames, simulator, truth, x, y, seed=1)
     left, low = (np.rint(at - 15.5).astype(int) for at in (x, y))
     moved = SHY | {"flux": 1.0, "x": (x - left - 15.5) * 0.339, "y": (y - low - 15.5) * 0.339}
@@ -185,6 +193,40 @@ def test_flux_on_real_sky_is_unbiased():
         error = np.std(fluxes) / np.sqrt(len(x)) / truth["flux"][0, i]
         assert error < 3e-3
         assert np.mean(fluxes) / truth["flux"][0, i] == pytest.approx(1.0, abs=0.01)
+
+
+@pytest.mark.skipif(not KIDS.is_dir(), reason="needs the KiDS frames of ../shared/data")
+def test_arcs_around_red_galaxies_keep_their_flux():
+    """What is on the frames beyond the real galaxies fits the lens's image with its own flux, to 1 % in each band."""
+    from astropy.io import fits
+
+    frames, survey = kids_frames()
+    found = fits.getdata(KIDS.parent / "detections_r.fits")
+    red = (found["mag_ap3_g"] - found["mag_ap3_r"] > 0.9) & (found["mag_r_kron"] < 21.5) & (found["resolved"] > 0)
+    inside = (found["x"] > 40) & (found["x"] < 2040) & (found["y"] > 40) & (found["y"] < 2560)
+    x, y = (np.rint(found[name][red & inside][:40]) + 0.5 for name in "xy")  # the stamp is the frame's own pixels
+    lens = StrongLens(survey=survey, size=48)
+    truth = lens.draw(len(x), seed=5)
+    sigma = np.array([band.background_sigma for band in survey.bands])
+    truth["source_flux"] = truth["source_flux"] * 0 + 200.0 * sigma
+    truth["light_flux"] = truth["light_flux"] * 0
+    done = inject(frames, lens, truth, x, y, seed=1)
+    images = lens.render(truth)["image"].values.astype(float)
+    for i, band in enumerate("gri"):
+        added = done.images[band].astype(float) - frames[band]
+        corners = [(int(row - 23.5), int(column - 23.5)) for column, row in zip(x, y, strict=True)]
+        alone = np.array([added[low : low + 48, left : left + 48] for low, left in corners])
+        ratio = (alone * images[:, i]).sum(axis=(1, 2)) / (images[:, i] ** 2).sum(axis=(1, 2))
+        single = apart(x, y, 48)
+        assert single.sum() > 20
+        assert ratio[single].std() / np.sqrt(single.sum()) < 3e-3
+        assert np.mean(ratio[single]) == pytest.approx(1.0, abs=0.01)
+
+
+def apart(x, y, side):
+    """Places with no other within a stamp."""
+    near = (np.abs(x[:, None] - x) < side) & (np.abs(y[:, None] - y) < side)
+    return near.sum(axis=1) == 1
 
 
 def optimal_flux(seen, star):

@@ -1,4 +1,4 @@
-"""A KiDS field and simulated ones, detected and measured alike: counts and colours by magnitude, the table and the
+"""A KiDS field and simulated ones, detected and measured alike: counts, colours and clustering, tables and the
 second picture of docs/field.md.
 
 python benchmarks/field_kids.py [FOLDER]  # FOLDER holds g.fits, r.fits and i.fits
@@ -15,6 +15,7 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 from astropy.io import fits
+from scipy.spatial import cKDTree
 
 from simulators import Field, calibrate, detect
 from simulators.detection import STAR, Sources
@@ -26,14 +27,16 @@ ROOT = Path(__file__).resolve().parents[1]
 FRAMES = ROOT.parent / "shared" / "data" / "kids_viking" / "frame_x0000-2079"
 PAGE = ROOT / "docs" / "field.md"
 SCALE, ZERO, FIELDS = 0.339, 31.4, 4  # arcsec; mag; simulated fields
+RINGS, POINTS = (3, 5, 8, 12, 20, 40), 20_000  # arcsec; points scattered at random
 EDGES = np.append(np.arange(17.0, 20.0, 1.0), np.arange(20.0, 25.1, 0.5))
 
 
 def measured(frames: np.ndarray) -> dict[str, np.ndarray]:
-    """Magnitudes g, r, i (N, 3) and whether each source lies on the stellar locus."""
+    """Magnitudes g, r, i (N, 3), places (N, 2) [arcsec] and whether each source lies on the stellar locus."""
     found: Sources = detect(frames, bands="gri")
     with np.errstate(invalid="ignore", divide="ignore"):
-        return {"mag": ZERO - 2.5 * np.log10(found.flux), "star": found.having(STAR)}
+        mag = ZERO - 2.5 * np.log10(found.flux)
+    return {"mag": mag, "star": found.having(STAR), "place": np.stack([found.x, found.y], axis=1) * SCALE}
 
 
 def spread(colour: np.ndarray) -> tuple[float, float]:
@@ -67,6 +70,29 @@ def compared(real: dict, simulated: list[dict]) -> list[dict]:
                 row[name] = [*spread(mags[0][:, a] - mags[0][:, b]), *spread(mags[1][:, a] - mags[1][:, b])]
             rows.append(row)
     return rows
+
+
+def pairs(place: np.ndarray) -> np.ndarray:
+    """Pairs in each of `RINGS`."""
+    tree = cKDTree(place)
+    return np.diff([len(tree.query_pairs(radius)) for radius in RINGS])
+
+
+def clustering(one: dict, sides: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs of galaxies with r < 23.5 in excess of chance, over chance, in each of `RINGS`, and the error of chance."""
+    place = one["place"][(one["star"] == 0) & (one["mag"][:, 1] < 23.5) & (one["mag"][:, 1] > 17)]
+    scattered = np.random.default_rng(1).uniform(0, 1, (POINTS, 2)) * sides
+    chance = pairs(scattered) * (len(place) * (len(place) - 1) / (POINTS * (POINTS - 1)))
+    return pairs(place) / chance - 1, chance**-0.5
+
+
+def clustering_table(real: dict, simulated: list[dict], sides: np.ndarray) -> str:
+    excess, error = clustering(real, sides)
+    mean = np.mean([clustering(one, sides)[0] for one in simulated], axis=0)
+    lines = ["| separation [arcsec] | KiDS | simulated |", "|---|---|---|"]
+    for low, high, a, e, b in zip(RINGS[:-1], RINGS[1:], excess, error, mean, strict=True):
+        lines.append(f"| {low}–{high} | {a:.2f} ± {e:.2f} | {b:.2f} |")
+    return "\n".join(lines) + "\n"
 
 
 def table(rows: list[dict]) -> str:
@@ -117,10 +143,13 @@ def main(folder: Path) -> None:
     real = measured(frames)
     simulated = [measured(field.simulate(1, number)["image"].values) for number in range(FIELDS)]
     rows = compared(real, simulated)
-    made = table(rows)
-    print(made)
-    block = re.compile(r"(<!-- counts -->\n).*?(<!-- end of counts -->)", re.DOTALL)
-    PAGE.write_text(block.sub(rf"\g<1>{made}\g<2>", PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    sides = np.array(frames.shape[:0:-1]) * SCALE
+    made = {"counts": table(rows), "clustering": clustering_table(real, simulated, sides)}
+    text = PAGE.read_text(encoding="utf-8")
+    for name, lines in made.items():
+        print(lines)
+        text = re.sub(rf"(<!-- {name} -->\n).*?(<!-- end of {name} -->)", rf"\g<1>{lines}\g<2>", text, flags=re.DOTALL)
+    PAGE.write_text(text, encoding="utf-8")
     picture(rows, real, simulated)
     (ROOT / "build").mkdir(exist_ok=True)
     (ROOT / "build" / "field_kids.json").write_text(json.dumps(rows, indent=1, default=float) + "\n")

@@ -11,6 +11,7 @@ import typer
 
 from astrogan.cli.options import Bands, Overwrite, PixelScale, Real, Seed, ShardSize, Store
 from astrogan.cli.refiner import refine, train_refiner
+from astrogan.cli.validate import train_features, validate
 
 __all__ = ["app", "main"]
 
@@ -69,7 +70,9 @@ def demo(
 train_app = typer.Typer(help="Train a model on real sky.", no_args_is_help=True)
 app.add_typer(train_app, name="train")
 train_app.command("refiner")(train_refiner)
+train_app.command("features")(train_features)
 app.command()(refine)
+app.command()(validate)
 
 
 @app.command()
@@ -195,7 +198,7 @@ def main() -> None:
     """Run the command line; what went wrong is one line on stderr.
 
     Exit codes: 0 all is well; 1 refused, damaged or failed; 2 the command line itself is wrong; 3 the run ended, but
-    without some samples; 4 the disk is full or failed; 130 interrupted.
+    without some samples, or with a check that proves nothing; 4 the disk is full or failed; 130 interrupted.
     """
     try:
         app()

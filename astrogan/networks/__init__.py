@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from astrogan.networks.classifier import StampClassifier
+from astrogan.networks.classifier import FeatureNet, StampClassifier
 from astrogan.networks.critics import MultiScaleCritic, PatchCritic
 from astrogan.networks.residual import ResidualTrunk
 
-__all__ = ["MultiScaleCritic", "PatchCritic", "ResidualTrunk", "StampClassifier"]
+__all__ = ["FeatureNet", "MultiScaleCritic", "PatchCritic", "ResidualTrunk", "StampClassifier"]

@@ -1,4 +1,4 @@
-"""A small classifier of stamps: the judge of two-sample tests."""
+"""Small networks that look at stamps: the judge of two-sample tests, and features learnt from labels."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from torch import Tensor, nn
 from astrogan.networks.blocks import GAIN, ResidualBlock, activation, conv, generator
 from catalogs.checks import within
 
-__all__ = ["StampClassifier"]
+__all__ = ["FeatureNet", "StampClassifier"]
 
 
 class StampClassifier(nn.Module):
-    """Strided convolutions, pooled after every layer, one logit; any number of bands, any size of 22 pixels or more.
+    """Strided convolutions, pooled after every layer, a linear exit; any bands, any size of 22 pixels or more.
 
     Pooled are the mean and log-variance of each layer's linear response (its filters' power, by which differences of
     noise correlation and texture show long before deeper layers learn them), and the last features' mean and peak.
@@ -23,11 +23,13 @@ class StampClassifier(nn.Module):
     ----------
     channels, width
         Bands in, channels of the first two layers (twice in the third).
+    outputs
+        Numbers out.
     seed
         Of the initial weights.
     """
 
-    def __init__(self, channels: int, *, width: int = 16, seed: int = 0) -> None:
+    def __init__(self, channels: int, *, width: int = 16, outputs: int = 1, seed: int = 0) -> None:
         super().__init__()
         within("channels", channels, 1, 4096)
         within("width", width, 1, 4096)
@@ -37,13 +39,13 @@ class StampClassifier(nn.Module):
         rest = (conv(rng, a, b, 4, gain=GAIN, stride=2) for a, b in pairwise(widths))
         self.layers = nn.ModuleList([first, *rest])
         self.block = ResidualBlock(rng, widths[-1], total=1, torus=False)
-        self.exit = nn.Linear(2 * sum(widths) + 2 * widths[-1], 1, device="meta").to_empty(device="cpu")
+        self.exit = nn.Linear(2 * sum(widths) + 2 * widths[-1], outputs, device="meta").to_empty(device="cpu")
         with torch.no_grad():
             self.exit.weight.normal_(0.0, self.exit.in_features**-0.5, generator=rng)
             self.exit.bias.zero_()
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, channels, H, W) to logits (N,) of belonging to class 1.
+        """(N, channels, H, W) to (N, outputs), or for one output to logits (N,) of belonging to class 1.
 
         Raises
         ------
@@ -57,8 +59,42 @@ class StampClassifier(nn.Module):
             pooled += [_mean(response), torch.log(response.float().var((-2, -1)) + 1e-3)]
             x = activation(response)
         x = activation(self.block(x))
-        logits: Tensor = self.exit(torch.cat([*pooled, _mean(x), x.float().amax((-2, -1))], dim=1))
-        return logits.flatten()
+        out: Tensor = self.exit(torch.cat([*pooled, _mean(x), x.float().amax((-2, -1))], dim=1))
+        return out.flatten() if out.shape[1] == 1 else out
+
+
+class FeatureNet(nn.Module):
+    """Features of stamps, and labels as linear functions of them.
+
+    Parameters
+    ----------
+    labels
+        Labels that the features must tell.
+    channels, width
+        Bands in, channels of the first two layers.
+    features
+        Length of the feature vector.
+    seed
+        Of the initial weights.
+    """
+
+    def __init__(self, labels: int, *, channels: int = 1, width: int = 24, features: int = 64, seed: int = 0) -> None:
+        super().__init__()
+        within("labels", labels, 1, 4096)
+        self.stem = StampClassifier(channels, width=width, outputs=features, seed=seed)
+        self.head = nn.Linear(features, labels, device="meta").to_empty(device="cpu")
+        with torch.no_grad():
+            self.head.weight.normal_(0.0, features**-0.5, generator=generator(seed + 1))
+            self.head.bias.zero_()
+
+    def features(self, x: Tensor) -> Tensor:
+        """(N, channels, H, W) to (N, features)."""
+        return activation(self.stem(x).float())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, channels, H, W) to (N, labels)."""
+        labels: Tensor = self.head(self.features(x))
+        return labels
 
 
 def _mean(x: Tensor) -> Tensor:

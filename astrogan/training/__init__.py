@@ -15,6 +15,7 @@ from astrogan.training.history import History
 from astrogan.training.losses import FEATURES, R3GAN, AdversarialLoss, SimGAN, self_regularisation
 from astrogan.training.optimisation import cosine, minimise, set_learning_rate
 from astrogan.training.recipe import Recipe
+from astrogan.training.regress import Regressor, fit_regressor, train_features
 
 __all__ = [
     "FEATURES",
@@ -30,6 +31,7 @@ __all__ = [
     "History",
     "Monitor",
     "Recipe",
+    "Regressor",
     "Sampler",
     "SimGAN",
     "Trainer",
@@ -38,10 +40,12 @@ __all__ = [
     "cpu_threads",
     "few_real",
     "fit_classifier",
+    "fit_regressor",
     "minimise",
     "mixed_precision",
     "pick_device",
     "process_group",
     "self_regularisation",
     "set_learning_rate",
+    "train_features",
 ]

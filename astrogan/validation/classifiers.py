@@ -1,4 +1,4 @@
-"""Two judges of which of two sets a stamp comes from: a small network on features, a convolutional one on pixels."""
+"""A small network on features: which of two sets a stamp comes from, or a label of it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["fit_feature_classifier"]
+__all__ = ["fit_feature_classifier", "fit_feature_regressor"]
 
 Array = NDArray[np.float64]
 HIDDEN, MEMBERS, ITERATIONS = 16, 3, 60
@@ -33,6 +33,18 @@ def fit_feature_classifier(x_train: ArrayLike, y_train: ArrayLike, *, seed: int)
     callable
         Features (M, F) to log-odds of class 1 (M,).
     """
+    return _fit(x_train, y_train, seed, squared=False)
+
+
+def fit_feature_regressor(x_train: ArrayLike, y_train: ArrayLike, *, seed: int) -> Callable[[ArrayLike], Array]:
+    """As `fit_feature_classifier`, for the mean of a label (N,) given features (N, F)."""
+    y = np.asarray(y_train, dtype=np.float64)
+    centre, scale = y.mean(), max(float(y.std()), 1e-12)
+    predict = _fit(x_train, (y - centre) / scale, seed, squared=True)
+    return lambda values: centre + scale * predict(values)
+
+
+def _fit(x_train: ArrayLike, y_train: ArrayLike, seed: int, *, squared: bool) -> Callable[[ArrayLike], Array]:
     from scipy.optimize import minimize
 
     x, y = np.asarray(x_train, dtype=np.float64), np.asarray(y_train, dtype=np.float64)
@@ -41,7 +53,9 @@ def fit_feature_classifier(x_train: ArrayLike, y_train: ArrayLike, *, seed: int)
     rng = np.random.default_rng(seed)
     starts = rng.normal(scale=0.5 / np.sqrt(x.shape[1]), size=(MEMBERS, _size(x.shape[1])))
     members = [
-        minimize(_loss, start, args=(scores, y), jac=True, method="L-BFGS-B", options={"maxiter": ITERATIONS}).x
+        minimize(
+            _loss, start, args=(scores, y, squared), jac=True, method="L-BFGS-B", options={"maxiter": ITERATIONS}
+        ).x
         for start in starts
     ]
 
@@ -81,15 +95,15 @@ def _forward(weights: Array, x: Array) -> tuple[Array, Array]:
     return hidden @ leave + x @ bypass + offset, hidden
 
 
-def _loss(weights: Array, x: Array, y: Array) -> tuple[float, Array]:
-    """Mean cross-entropy with weight decay (biases free), and its gradient."""
+def _loss(weights: Array, x: Array, y: Array, squared: bool = False) -> tuple[float, Array]:
+    """Mean cross-entropy, or half the mean `squared` error, with weight decay (biases free), and its gradient."""
     from scipy.special import expit
 
     logits, hidden = _forward(weights, x)
     matrix, bias, leave, bypass, offset = _parts(weights, x.shape[1])
     decay = np.concatenate([matrix.ravel(), 0 * bias, leave, bypass, 0 * offset])
-    error = (expit(logits) - y) / len(y)
+    error = ((logits if squared else expit(logits)) - y) / len(y)
     back = np.outer(error, leave) * (1 - hidden**2)
     slope = np.concatenate([(x.T @ back).ravel(), back.sum(axis=0), hidden.T @ error, x.T @ error, [error.sum()]])
-    value = np.mean(np.logaddexp(0, logits) - y * logits) + 0.5 * DECAY * (decay @ decay)
-    return float(value), slope + DECAY * decay
+    value = 0.5 * np.mean((logits - y) ** 2) if squared else np.mean(np.logaddexp(0, logits) - y * logits)
+    return float(value + 0.5 * DECAY * (decay @ decay)), slope + DECAY * decay

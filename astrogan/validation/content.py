@@ -17,10 +17,11 @@ from numpy.typing import ArrayLike, NDArray
 from astrogan.validation.drift import Drift
 from astrogan.validation.features import Features, measure_features
 from astrogan.validation.noise import as_stamps, autocorrelation, power_spectrum
+from astrogan.validation.properties import wasserstein
 from astrogan.validation.two_sample import TwoSample
 from catalogs import Survey
 
-__all__ = ["PROPERTIES", "ReportContent", "measure"]
+__all__ = ["PROPERTIES", "ReportContent", "measure", "plain", "versions_of"]
 
 SETS = ("real", "simulated", "refined")
 LAGS = tuple(range(7))
@@ -41,7 +42,8 @@ PROPERTIES = {
 }
 
 
-def _versions() -> dict[str, str]:
+def versions_of() -> dict[str, str]:
+    """Versions of Python and of what measures."""
     found = {"python": platform.python_version()}
     for name in ("astrogan", "torch", "numpy", "galsim"):
         try:
@@ -100,7 +102,7 @@ class ReportContent:
     model_card: Mapping[str, object] = field(default_factory=dict)
     notes: Sequence[str] = ()
     made: datetime = field(default_factory=lambda: datetime.now(UTC))
-    versions: Mapping[str, str] = field(default_factory=_versions)
+    versions: Mapping[str, str] = field(default_factory=versions_of)
 
     def __post_init__(self) -> None:
         bands = len(self.survey.bands)
@@ -160,16 +162,16 @@ def measure(content: ReportContent) -> dict[str, Any]:
         "model_card": dict(content.model_card),
         "notes": list(content.notes),
     }
-    plain: dict[str, Any] = _plain(numbers)
-    return plain
+    found: dict[str, Any] = plain(numbers)
+    return found
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Containers, strings and finite numbers only."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, np.ndarray | list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, bool | np.bool_):
         return bool(value)
     if isinstance(value, int | np.integer):
@@ -209,17 +211,10 @@ def _distances(content: ReportContent) -> list[dict[str, Any]]:
     for title, sets in content.properties.items():
         real = sets["real"]
         scatter = max(float(np.subtract(*np.quantile(real, [0.84, 0.16]))) / 2, 1e-9)
-        distance = {name: _wasserstein(real, sets[name]) / scatter for name in ("simulated", "refined")}
-        floor = _wasserstein(real[::2], real[1::2]) / scatter if len(real) > 1 else np.nan
+        distance = {name: wasserstein(real, sets[name]) / scatter for name in ("simulated", "refined")}
+        floor = wasserstein(real[::2], real[1::2]) / scatter if len(real) > 1 else np.nan
         rows.append({"property": title, **distance, "floor": floor})
     return rows
-
-
-def _wasserstein(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-    """Area between the two cumulative distributions (Wasserstein-1 distance)."""
-    x = np.sort(np.concatenate([a, b]))
-    below = [np.searchsorted(np.sort(values), x[:-1], "right") / len(values) for values in (a, b)]
-    return float(np.abs(below[0] - below[1]) @ np.diff(x))
 
 
 def _noise(content: ReportContent) -> dict[str, Any]:

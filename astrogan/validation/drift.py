@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from astrogan.validation.noise import as_stamps
+from astrogan.validation.tables import mean_of
 from catalogs.checks import one_of
 from simulators.fit import label_shift
 from simulators.labels import LABELS
@@ -22,12 +23,13 @@ MOVED = 1e-3
 
 @dataclass(frozen=True)
 class Drift:
-    """How far one quantity moved: absolute shifts over `n` stamps.
+    """How far one quantity moved: absolute shifts over `n` stamps, and the mean signed one with its standard error.
 
     `median` and `worst` are in `unit`; `median_sigma` and `worst_sigma` in statistical errors of that stamp's own
-    fit (NaN for moments). `moved` is the share of stamps whose shift exceeds 1e-3: where neighbours crowd a stamp, the
-    iteration of adaptive moments can end on another object although its old solution still stands. The ``control_*``
-    are the same for the control images, NaN when none were given.
+    fit (NaN for moments); `mean_sigma` is the mean signed shift in those, with its standard error. `moved` is the share
+    of stamps whose shift exceeds 1e-3: where neighbours crowd a stamp, the iteration of adaptive moments can end on
+    another object although its old solution still stands. The ``control_*`` are the same for the control images, NaN
+    when none were given.
     """
 
     quantity: str
@@ -43,6 +45,14 @@ class Drift:
     control_worst_sigma: float = nan
     moved: float = nan
     control_moved: float = nan
+    mean: float = nan
+    mean_error: float = nan
+    mean_sigma: float = nan
+    mean_sigma_error: float = nan
+    control_mean: float = nan
+    control_mean_error: float = nan
+    control_mean_sigma: float = nan
+    control_mean_sigma_error: float = nan
 
 
 def label_drift(
@@ -106,11 +116,18 @@ def _row(name: str, unit: str, shift: Array, sigma: Array | None, control: Array
         size = np.abs(values)
         numbers |= {f"{prefix}median": float(np.median(size)), f"{prefix}worst": float(size.max())}
         numbers[f"{prefix}moved"] = float(np.mean(size > MOVED))
+        numbers |= _mean(f"{prefix}mean", values)
         if sigma is not None:
+            numbers |= _mean(f"{prefix}mean_sigma", values / np.where(sigma > 0, sigma, np.inf))
             relative = size / np.where(sigma > 0, sigma, np.inf)
             numbers[f"{prefix}median_sigma"] = float(np.median(relative))
             numbers[f"{prefix}worst_sigma"] = float(relative.max())
     return Drift(name, unit, len(shift), **({"median": nan, "worst": nan} | numbers))
+
+
+def _mean(name: str, values: Array) -> dict[str, float]:
+    found = mean_of(values)
+    return {name: found.value, f"{name}_error": found.error}
 
 
 def moment_drift(

@@ -5,7 +5,18 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["as_stamps", "autocorrelation", "band_correlation", "border", "power_spectrum", "robust_sigma", "sky_pixels"]
+from astrogan.validation.tables import Measurement, bootstrap
+
+__all__ = [
+    "as_stamps",
+    "autocorrelation",
+    "band_correlation",
+    "border",
+    "noise_differences",
+    "power_spectrum",
+    "robust_sigma",
+    "sky_pixels",
+]
 
 MAD = 1.4826022185056018  # sigma of a Gaussian in units of its median absolute deviation
 CLIP = 4.0  # border pixels beyond this many robust sigma belong to a neighbour
@@ -102,3 +113,37 @@ def power_spectrum(stamps: NDArray[np.float32], bins: int = 8) -> tuple[NDArray[
     share = np.equal.outer(np.arange(bins), index.ravel()).astype(np.float64)
     share /= np.maximum(share.sum(axis=1, keepdims=True), 1.0)
     return share @ radius.ravel(), modes.reshape(*modes.shape[:2], -1) @ share.T
+
+
+def noise_differences(real: ArrayLike, synthetic: ArrayLike, *, seed: int) -> dict[str, Measurement]:
+    """Synthetic minus real: log10 of sky rms, autocorrelation at the nearest lags, log10 power; medians, mean of bands.
+
+    Parameters
+    ----------
+    real, synthetic : (N, C, y, x), (M, C, y, x)
+        Stamps in one unit.
+    seed : int
+        Of the bootstrap.
+
+    Returns
+    -------
+    dict
+        Quantity -> difference of the medians over stamps with its bootstrapped error.
+    """
+    one, other = (_noise_columns(as_stamps(name, x)) for name, x in (("real", real), ("synthetic", synthetic)))
+    return {
+        name: bootstrap(lambda a, b: float(np.median(b) - np.median(a)), one[name], other[name], seed=seed)
+        for name in one
+    }
+
+
+def _noise_columns(stamps: NDArray[np.float32]) -> dict[str, NDArray[np.float64]]:
+    """Noise of every stamp, mean of its bands: name -> (N,)."""
+    sigma = robust_sigma(stamps[..., border(*stamps.shape[-2:])])[1]
+    lags = {"autocorrelation (0, 1)": (0, 1), "autocorrelation (1, 0)": (1, 0), "autocorrelation (1, 1)": (1, 1)}
+    acf = autocorrelation(stamps, tuple(lags.values())).mean(axis=1)
+    frequency, power = power_spectrum(stamps)
+    power = np.log10(np.maximum(power, 1e-30)).mean(axis=1)
+    columns = {"log sky rms": np.log10(np.maximum(sigma, 1e-30)).mean(axis=1)}
+    columns |= {name: acf[:, k] for k, name in enumerate(lags)}
+    return columns | {f"log power at {frequency[k]:.2f} / pixel": power[:, k] for k in (2, 4, 6, 7)}

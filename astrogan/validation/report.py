@@ -35,10 +35,11 @@ class Picture:
 
 @dataclass(frozen=True)
 class Report:
-    """Every number of a report (as its JSON holds them) and its pictures."""
+    """Every number of a report (as its JSON holds them), its pictures, and the template of its page."""
 
     numbers: Mapping[str, Any]
     pictures: Mapping[str, Picture]
+    template: str = "report.html"
 
     def summary_rows(self) -> list[tuple[str, str, str, str]]:
         """Rows for a terminal: quantity, simulated, refined, control."""
@@ -124,7 +125,7 @@ def render(report: Report) -> str:
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     pretty = json.dumps(report.numbers["model_card"], indent=2, ensure_ascii=False)
-    return environment.get_template("report.html").render(
+    return environment.get_template(report.template).render(
         report=report.numbers, pictures=report.pictures, number=number, model_card=pretty
     )
 

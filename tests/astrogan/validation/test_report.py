@@ -13,10 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib.image import imread
-from scipy.stats import wasserstein_distance
 
 from astrogan.validation import Drift, Report, ReportContent, TwoSample, build_report, write_report
-from astrogan.validation.content import _wasserstein, measure
+from astrogan.validation.content import measure
 from astrogan.validation.plots import read_training_log
 from astrogan.validation.report import measured, render, short
 from catalogs import Survey
@@ -232,12 +231,6 @@ def test_distances_see_a_difference_and_its_absence(galaxies) -> None:
     assert flux["simulated"] > 1.0
     assert flux["refined"] < 0.25
     assert flux["floor"] < 0.3
-
-
-def test_wasserstein_distance_is_scipys() -> None:
-    rng = np.random.default_rng(1)
-    a, b = rng.normal(size=70).round(1), rng.normal(0.5, 2, 113).round(1)
-    assert _wasserstein(a, b) == pytest.approx(wasserstein_distance(a, b))
 
 
 def test_summary_rows_are_the_page_in_short(report: Report) -> None:

@@ -64,7 +64,8 @@ def adaptive_moments(images: ArrayLike, start_sigma: float = 5.0) -> Moments:
     """Moments under the elliptical Gaussian weight that matches the object's own shape.
 
     The fixed point of Hirata & Seljak (2003, MNRAS 343, 459) as ``galsim.hsm.FindAdaptiveMom`` defines it: weights
-    below 1e-7 are zero, the search starts at the stamp's centre. A stamp without a fixed point is flagged, not raised.
+    below 1e-7 are zero, the search starts at the stamp's centre. A stamp without a fixed point is flagged, not raised;
+    in blends, one is found more often than by GalSim.
 
     Parameters
     ----------

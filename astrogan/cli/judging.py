@@ -230,16 +230,17 @@ def verdict_table(report: Report) -> RichTable:
     from astrogan.validation.report import measured
 
     table = Table(title=report.numbers["title"], title_justify="left")
-    table.add_column("", overflow="fold")
-    for name in ("synthetic", "", "classical", "ideal", "control"):
+    table.add_column("", overflow="fold", min_width=22)
+    for name in ("synthetic", "", "classical", "control"):
         table.add_column(name, justify="right", no_wrap=True)
     for one in report.numbers["tables"]:
+        told = {None: "", True: "fails", False: "PASSES"}[one["control_fails"]]
+        table.add_row(f"[bold]{escape(one['title'])}[/]", "", "", "", told)
         for row in one["rows"]:
-            cells = [row[key] and measured(row[key]["value"], row[key]["error"]) for key in ("synthetic", "classical")]
-            ideal, control = (
-                row[key] and measured(row[key]["value"], row[key]["error"]) for key in ("ideal", "control")
-            )
+            cells = [
+                measured(row[key]["value"], row[key]["error"]) if row[key] else "–"
+                for key in ("synthetic", "classical", "control")
+            ]
             passed = {None: "–", True: "pass", False: "FAIL"}[row["passed"]]
-            name = f"{one['title']}: {row['name']}"
-            table.add_row(escape(name), cells[0], passed, cells[1] or "–", ideal, control or "–")
+            table.add_row(escape(row["name"]), cells[0], passed, *cells[1:])
     return table

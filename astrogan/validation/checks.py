@@ -59,10 +59,10 @@ def two_sample_table(scores: Mapping[str, Sequence[TwoSample]]) -> Table:
 
 
 def kernel_table(sets: Mapping[str, Stamps], seed: int) -> Table:
-    """KID of each set against ``real``; of the real halves for the ideal, of ``beside`` and ``control``."""
+    """KID of each set against ``real``, and of its halves for the ideal."""
     features = {name: frozen_features(stamps) for name, stamps in sets.items()}
     found = {name: kernel_distance(features["real"], features[name], seed=seed) for name in SETS if name in features}
-    control = kernel_distance(features["beside"], features["control"], seed=seed)
+    control = kernel_distance(features["real"], features["control"], seed=seed)
     ideal = kernel_distance(features["half"], features["other_half"], seed=seed)
     row = Row("KID", "", found["synthetic"], found.get("classical"), control, ideal)
     caption = (
@@ -75,7 +75,7 @@ def properties_table(sets: Mapping[str, Stamps], seed: int) -> Table:
     """Wasserstein-1 distance of every property, and their mean in units of the real scatter."""
     measured = {name: measure_properties(stamps) for name, stamps in sets.items() if "half" not in name}
     every = {name: distances_of(measured["real"], measured[name], seed=seed) for name in SETS if name in measured}
-    every["control"] = distances_of(measured["beside"], measured["control"], seed=seed)
+    every["control"] = distances_of(measured["real"], measured["control"], seed=seed)
     rows = []
     for k, row in enumerate(every["synthetic"]):
         found = {name: table[k].distance for name, table in every.items()}
@@ -96,7 +96,7 @@ def _mean(distances: Sequence[Distance]) -> Measurement:
 def noise_table(sets: Mapping[str, Stamps], seed: int) -> Table:
     """Sky rms, autocorrelation and power spectrum against the real ones'."""
     every = {name: noise_differences(sets["real"], sets[name], seed=seed) for name in SETS if name in sets}
-    every["control"] = noise_differences(sets["beside"], sets["control"], seed=seed)
+    every["control"] = noise_differences(sets["real"], sets["control"], seed=seed)
     rows = [
         Row(key, "", value, every.get("classical", {}).get(key), every["control"][key])
         for key, value in every["synthetic"].items()

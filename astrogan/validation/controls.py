@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 __all__ = ["CHANGED", "INVENTED", "WRONG_SKY", "changed", "invented", "wrong_sky"]
 
 Stamps = NDArray[np.float32]
-BLUR, FLUX, SHIFT, SHEAR = 0.7, 1.05, 0.1, 0.02
+BLUR, FLUX, SHIFT, SHEAR = 1.0, 1.05, 0.1, 0.02
 WRONG_SKY = f"real images blurred by a Gaussian of {BLUR:g} pixel: another PSF and noise"
 CHANGED = f"raw images with {100 * (FLUX - 1):.0f} % more flux, moved by {SHIFT:g} pixel, sheared by {SHEAR:g}, blurred"
 INVENTED = "refined images with a source of 12 sigma put into each"

@@ -81,7 +81,7 @@ def noise_plot(
 ) -> Figure:
     """Sky autocorrelation (bands, lags) above, power spectrum (bands, bins) below, for up to 4 bands."""
     shown = list(range(len(bands)))[:4]
-    figure, axes = grid(2 * len(shown), len(shown))
+    figure, axes = grid(2 * len(shown), max(2, len(shown)))
     for i, (top, bottom) in zip(shown, zip(axes, axes[len(shown) :], strict=False), strict=False):
         for k, name in enumerate(acf):
             curve(top, name, k, lags, np.asarray(acf[name])[i], marker="o")

@@ -7,6 +7,7 @@ import os
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import floor, log10
 from pathlib import Path
 from typing import Any
 
@@ -71,10 +72,12 @@ def short(value: float | None, digits: int = 3) -> str:
 
 
 def measured(value: float | None, error: float | None) -> str:
-    """A value with its error, to the error's second digit but at least two decimals."""
-    if value is None or error is None:
+    """A value with its error, to the error's second digit."""
+    if value is None or error is None or error == 0:
         return short(value)
-    decimals = 3 if error < 0.0995 else 2
+    decimals = max(0, 1 - floor(log10(error)))
+    if decimals > 6:
+        return f"{short(value)} ± {short(error, 2)}"
     return f"{value:.{decimals}f} ± {error:.{decimals}f}"
 
 

@@ -141,7 +141,7 @@ class _Sets:
 
     @cached_property
     def compared(self) -> dict[str, Stamps]:
-        """Sets that are held against the real one, its halves, and the control with what it is held against."""
+        """Sets that are held against the real one, and its halves."""
         half = len(self.real) // 2
         halves = [self.real.pixels[self.order[part]] for part in (slice(0, half), slice(half, 2 * half))]
         sets = {
@@ -151,9 +151,7 @@ class _Sets:
             "other_half": halves[1],
         }
         sets |= {} if self.classical is None else {"classical": self.classical}
-        if len(self.real) < HALVES:
-            return sets | {"beside": self.real.pixels, "control": controls.wrong_sky(self.real.pixels)}
-        return sets | {"beside": halves[1], "control": controls.wrong_sky(halves[0])}
+        return sets | {"control": controls.wrong_sky(self.real.pixels)}
 
     @cached_property
     def shown(self) -> dict[str, Stamps]:
@@ -175,9 +173,8 @@ class _Sets:
 def _against_real(sets: _Sets, seed: int, images: int) -> list[Table]:
     compared = sets.compared
     judges = ("features", "cnn") if images else ("features",)
-    pairs = {name: ("real", name) for name in checks.SETS if name in compared}
+    pairs = {name: ("real", name) for name in (*checks.SETS, "control") if name in compared}
     pairs |= {"floor": ("half", "other_half")} if len(sets.real) >= HALVES else {}
-    pairs |= {"control": ("beside", "control")}
     scores = {
         name: two_sample(compared[one], compared[other], seed=seed, classifiers=judges, images=max(images, 1))
         for name, (one, other) in pairs.items()

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from simulators._kernels import moment_steps as steps
 from simulators._kernels import moments as kernels
 
 pytestmark = pytest.mark.kernels
@@ -40,6 +41,34 @@ def test_sums_are_those_over_all_pixels(p, dtype):
         for b in range(5 - a):
             terms = w * image.ravel() * u**a * v**b
             assert mu[a, b] == pytest.approx(terms.sum(), abs=1e-10 * np.abs(terms).sum())
+
+
+def test_rough_sums_are_those_within_their_box():
+    image, p = noise(18, 21), np.array([9.3, 8.6, 1.5, 0.4, 1.2])
+    rows, mu = np.empty(7 * kernels.STRIDE), np.empty((5, 5))
+    assert kernels.moment_sums(image, p, rows, mu, True)
+    y, x = np.indices(image.shape)
+    box = (abs(x - p[0]) <= np.sqrt(16 * p[2])) & (abs(y - p[1]) <= np.sqrt(16 * p[4]))
+    root = np.linalg.cholesky([[p[2], p[3]], [p[3], p[4]]])
+    u, v = np.linalg.solve(root, np.stack([x[box] - p[0], y[box] - p[1]]))
+    light = image[box] * np.exp(-0.5 * (u * u + v * v))
+    for a in range(3):
+        for b in range(3 - a):
+            assert mu[a, b] == pytest.approx((light * u**a * v**b).sum(), rel=1e-9)
+
+
+def test_a_gaussian_is_reached_in_one_leap():
+    """Moments of a Gaussian under the unit weight give back its mean and covariance."""
+    mean, cov = np.array([0.3, -0.2]), np.array([[0.7, 0.2], [0.2, 0.4]])
+    under = np.linalg.inv(np.linalg.inv(cov) + np.eye(2))
+    m = under @ np.linalg.inv(cov) @ mean
+    second = under + np.outer(m, m)
+    mu, system = np.zeros((5, 5)), np.zeros((5, 6))
+    mu[1, 0], mu[0, 1], mu[2, 0], mu[1, 1], mu[0, 2] = *m, second[0, 0], second[0, 1], second[1, 1]
+    assert steps.gaussian_step(mu, system)
+    assert system[:, 5] == pytest.approx([*mean, cov[0, 0] - 1, cov[0, 1], cov[1, 1] - 1])
+    mu[2, 0] = 1.1
+    assert not steps.gaussian_step(mu, system)
 
 
 def test_recurrence_equals_fresh_weights():

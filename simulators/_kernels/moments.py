@@ -50,8 +50,8 @@ def start_row(shape, dx, dy, columns, rows, exact):
 def column_sums(image, x0, x1, y0, y1, shape, dx, dy, restart, rows):
     """Fill rows[(2 + k) STRIDE + x] with the sum over y of f w dy^k, k = 0..4.
 
-    A row's weights follow from the last row's by two multiplications (`restart`: are computed afresh); a constant stride
-    lets the compiler vectorise the loops.
+    A row's weights follow from the last row's by two multiplications (`restart`: are computed afresh); a constant
+    stride lets the compiler vectorise the loops.
     """
     columns = x1 - x0
     decay = math.exp(-shape[2])

@@ -94,7 +94,7 @@ def test_elimination_solves():
     matrix, right = rng.normal(size=(5, 5)), rng.normal(size=5)
     matrix[0, 0] = 0.0
     system = np.column_stack([matrix, right])
-    kernels.eliminate(system)
+    steps.eliminate(system)
     assert np.allclose(system[:, 5], np.linalg.solve(matrix, right), rtol=1e-10)
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["fingerprints"]
+__all__ = ["fingerprints", "stamp_digests"]
 
 WINDOW = 16  # central pixels a side that count
 EXTREMES = 12  # brightest and darkest of them
@@ -43,3 +44,8 @@ def fingerprints(images: ArrayLike) -> NDArray[np.str_]:
     places = np.sort(np.stack([order[:, :EXTREMES], order[:, -EXTREMES:]], axis=1), axis=2).astype("<u2")
     names = [hashlib.blake2b(row.tobytes(), digest_size=6).hexdigest() for row in places]
     return np.array(names).reshape(pixels.shape[:2])
+
+
+def stamp_digests(stamps: NDArray[Any]) -> list[str]:
+    """SHA-256, in hexadecimal, of each stamp's pixels (band, y, x): float32, little-endian, C order."""
+    return [hashlib.sha256(np.ascontiguousarray(stamp, dtype="<f4").tobytes()).hexdigest() for stamp in stamps]

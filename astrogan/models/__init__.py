@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from astrogan.models.frames import refine_frame
-from astrogan.models.real import RealStamps, check_alike, check_real, real_stamps, stamp_digests
+from astrogan.models.real import RealStamps, check_alike, check_real, real_stamps
 from astrogan.models.refiner import Refiner, RefinerConfig, shipped_weights
 from astrogan.models.scaling import Stamps, as_stamps
 from astrogan.models.training import RefinerTraining, train_refiner
@@ -20,6 +20,5 @@ __all__ = [
     "real_stamps",
     "refine_frame",
     "shipped_weights",
-    "stamp_digests",
     "train_refiner",
 ]

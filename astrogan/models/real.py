@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,23 +10,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from astrogan.dataset.fingerprints import stamp_digests
 from astrogan.models.scaling import background
 from catalogs import Survey
 
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["FEWEST", "RealStamps", "check_alike", "check_real", "real_stamps", "stamp_digests"]
+__all__ = ["FEWEST", "RealStamps", "check_alike", "check_real", "real_stamps"]
 
 FEWEST = 50
 FLAT_TOP = 0.005  # part of a stamp's pixels at its very highest value: a real peak has one such pixel
 SATURATED = 0.1  # part of the stamps that may have flat tops
 SCALES = 0.01  # relative difference of pixel scales that is none
-
-
-def stamp_digests(stamps: NDArray[Any]) -> list[str]:
-    """SHA-256, in hexadecimal, of each stamp's pixels (band, y, x): float32, little-endian, C order."""
-    return [hashlib.sha256(np.ascontiguousarray(stamp, dtype="<f4").tobytes()).hexdigest() for stamp in stamps]
 
 
 def check_real(stamps: NDArray[Any], source: str = "real stamps") -> None:

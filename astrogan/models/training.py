@@ -12,7 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from astrogan.models.real import RealStamps, check_real, stamp_digests
+from astrogan.dataset.fingerprints import fingerprints, stamp_digests
+from astrogan.models.real import RealStamps, check_real
 from astrogan.models.recipe import RefinerRecipe
 from astrogan.models.refiner import Refiner, chunk_size
 from astrogan.models.scaling import Stamps, compress
@@ -172,7 +173,11 @@ def refiner_trainer(
     about = {
         "scaling": "asinh of pixels in background sigmas of each band",
         "training": how,
-        "training_digests": {"real": digests, "sim": simulation},
+        "training_digests": {
+            "real": digests,
+            "fingerprints": fingerprints(image.numpy()).ravel().tolist(),
+            "sim": simulation,
+        },
     }
     return trainer, {**refiner.card, **about}
 

@@ -11,7 +11,7 @@ from astrogan.validation.features import Features, measure_features
 from astrogan.validation.figures import write_gallery
 from astrogan.validation.images import Stretch, fit_stretch, lupton_rgb
 from astrogan.validation.kid import frozen_features, kid
-from astrogan.validation.leakage import LeakageError, refuse_leaks, training_fingerprints
+from astrogan.validation.leakage import LeakageError, refuse_leaks
 from astrogan.validation.memorisation import memorisation, two_model_memorisation
 from astrogan.validation.new_objects import new_objects
 from astrogan.validation.noise import noise_differences
@@ -30,6 +30,6 @@ __all__ = [
     "downstream_table", "einstein_radius_change", "fit_stretch", "frozen_features", "kid", "label_drift",
     "label_table", "lupton_rgb", "measure_features", "measure_properties", "memorisation", "moment_change",
     "moment_drift", "new_objects", "noise_differences", "photometry_change", "property_distances", "refit",
-    "refuse_leaks", "shear_bias", "shear_table", "training_fingerprints", "two_model_memorisation", "two_sample",
+    "refuse_leaks", "shear_bias", "shear_table", "two_model_memorisation", "two_sample",
     "validate", "write_gallery", "write_report",
 ]  # fmt: skip

@@ -37,8 +37,10 @@ class Images:
         Median rms of the borders [image unit].
     named : bool
         Whether the bands' names were given.
+    given : (N, C, y, x) float32
+        The pixels as they came.
     unit : str or None
-        Of the pixels, where known.
+        Of these, where known.
     """
 
     pixels: NDArray[np.float32]
@@ -46,12 +48,8 @@ class Images:
     pixel_scale: float | None
     sigma: NDArray[np.float64]
     named: bool
+    given: NDArray[np.float32]
     unit: str | None = None
-
-    @property
-    def native(self) -> NDArray[np.float32]:
-        """The stamps in the image's unit."""
-        return np.asarray(self.pixels * self.sigma[:, None, None], dtype=np.float32)
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -95,6 +93,7 @@ def as_images(
         scale,
         np.asarray(sigma),
         bool(bands),
+        pixels,
         unit,
     )
 

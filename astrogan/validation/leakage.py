@@ -2,50 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-__all__ = ["LeakageError", "refuse_leaks", "training_fingerprints"]
+__all__ = ["LeakageError", "refuse_leaks"]
 
 
 class LeakageError(ValueError):
     """Images that judge a model were used to train it."""
 
 
-def training_fingerprints(card: Mapping[str, Any]) -> frozenset[str]:
-    """Fingerprints of the real images in a model's card, under ``real_stamps.fingerprints``.
+def refuse_leaks(real: ArrayLike, card: Mapping[str, Any], what: str = "real") -> None:
+    """Refuse real images (N, C, y, x) that a model's card names among its training images.
 
-    Raises
-    ------
-    ValueError
-        If the card has none: nothing could be checked.
-    """
-    found = card.get("real_stamps")
-    names = found.get("fingerprints") if isinstance(found, Mapping) else None
-    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
-        raise ValueError(
-            f"the card of model {card.get('name', '?')!r} has no real_stamps.fingerprints: whether it was trained on "
-            "these real images cannot be checked"
-        )
-    return frozenset(names)
-
-
-def refuse_leaks(real: ArrayLike, known: Iterable[str], what: str = "real") -> None:
-    """Refuse real images (N, C, y, x) of which any band is among the fingerprints `known`.
+    An image is known by the digest of its pixels and, where the card has them, by the fingerprint of any of its bands,
+    which other units and cut-outs do not change.
 
     Raises
     ------
     LeakageError
-        Saying how many are.
+        Saying how many there are.
+    ValueError
+        If the card names no training images: nothing could be checked.
     """
-    from astrogan.dataset.fingerprints import fingerprints
+    from astrogan.dataset.fingerprints import fingerprints, stamp_digests
 
-    names = fingerprints(real)
-    shared = int(np.isin(names, list(known)).any(axis=1).sum())
+    found = card.get("training_digests")
+    digests = found.get("real") if isinstance(found, Mapping) else None
+    if not isinstance(digests, list | tuple) or not digests or not isinstance(found, Mapping):
+        raise ValueError(
+            f"the card of model {card.get('name', '?')!r} has no training_digests of real images: whether they were "
+            "used in training cannot be checked"
+        )
+    pixels = np.asarray(real, dtype=np.float32)
+    same = np.isin(stamp_digests(pixels), list(digests))
+    same |= np.isin(fingerprints(pixels), list(found.get("fingerprints", ()))).any(axis=1)
+    shared = int(same.sum())
     if shared:
         raise LeakageError(
-            f"leak: {shared} of the {len(names)} {what} images were used to train the model; judge it by others"
+            f"leak: {shared} of the {len(same)} {what} images were used to train the model; judge it by others"
         )

@@ -16,7 +16,7 @@ from astrogan.validation.classical import classical_baseline
 from astrogan.validation.content import plain, versions_of
 from astrogan.validation.figures import blocks, png, residual_maps
 from astrogan.validation.inputs import Images, as_images, check_real, refuse_mismatch
-from astrogan.validation.leakage import refuse_leaks, training_fingerprints
+from astrogan.validation.leakage import refuse_leaks
 from astrogan.validation.noise import autocorrelation, power_spectrum
 from astrogan.validation.plots import noise_plot, property_plot
 from astrogan.validation.properties import PROPERTIES, measure_properties
@@ -60,7 +60,7 @@ def validate(
     training : (K, C, y, x) or samples, optional
         The real images that the model was trained on, for the memorisation test.
     card : mapping, optional
-        The model's card: its ``real_stamps.fingerprints`` are checked against `real`.
+        The model's card: its ``training_digests`` are checked against `real`.
     tables : sequence of Table, optional
         Further ones, such as `label_table`, `shear_table` and `downstream_table`.
     title, provenance
@@ -80,7 +80,7 @@ def validate(
     """
     sets = _Sets.read(real, synthetic, reference, training, seed)
     if card is not None:
-        refuse_leaks(sets.real.pixels, training_fingerprints(card))
+        refuse_leaks(sets.real.given, card)
     made = [*_against_real(sets, seed, images), *_against_raw(sets, seed), *tables]
     numbers = plain(
         {
@@ -100,7 +100,7 @@ def validate(
             ],
             "notes": _notes(sets, card),
             "provenance": dict(provenance or {}) | {"seed": seed},
-            "model_card": {key: value for key, value in (card or {}).items() if key != "real_stamps"},
+            "model_card": {key: value for key, value in (card or {}).items() if key != "training_digests"},
         }
     )
     return Report(numbers, _pictures(sets), "validation.html")

@@ -12,7 +12,7 @@ from astropy.io import fits
 
 from astrogan.cli import main
 from astrogan.dataset import write_samples
-from astrogan.dataset.fingerprints import fingerprints
+from astrogan.dataset.fingerprints import stamp_digests
 from simulators import WeakLens
 
 COUNT = 90
@@ -42,7 +42,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def card(path: Path, names: list[str]) -> Path:
     path.write_bytes(b"")
-    path.with_suffix(".json").write_text(json.dumps({"name": "n", "real_stamps": {"fingerprints": names}}))
+    path.with_suffix(".json").write_text(json.dumps({"name": "n", "training_digests": {"real": names}}))
     return path
 
 
@@ -71,10 +71,10 @@ def test_strict_is_for_pipelines(folder: Path, tmp_path: Path) -> None:
 
 def test_leaks_and_bad_sets_are_refused(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     real, made = folder / "real.npy", folder / "refined.fits"
-    names = fingerprints(np.load(real)[:4]).ravel().tolist()
+    names = stamp_digests(np.load(real)[:4])
     cases = {
         "leak: 4 of the 90 real images": (real, made, "--model", card(tmp_path / "m.safetensors", names)),
-        "no real_stamps.fingerprints": (real, made, "--model", _old(tmp_path)),
+        "has no training_digests of real images": (real, made, "--model", _old(tmp_path)),
         "a model is <name>.safetensors": (real, made, "--model", real),
         "there is nothing at this name": (real, tmp_path / "none.npy"),
         "number of real images = 40": (_saved(tmp_path / "few.npy", np.load(real)[:40]), made),

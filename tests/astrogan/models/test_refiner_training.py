@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from astrogan.models import RefinerTraining, as_stamps, stamp_digests, train_refiner
+from astrogan.dataset.fingerprints import stamp_digests
+from astrogan.models import RefinerTraining, as_stamps, train_refiner
 from astrogan.models.recipe import RefinerRecipe, constraints_of
 from astrogan.models.scaling import compress
 from astrogan.training import Budget

@@ -73,6 +73,7 @@ def main() -> None:
             "GalSim HSM, its defaults": (hsm(images), len(images)),
             "GalSim HSM, to 1e-8": (hsm(images, precision=1e-8), len(images)),
             "adaptive_moments, to 1e-8": (lambda many=many: adaptive_moments(many), len(many)),
+            "adaptive_moments that leaps": (lambda many=many: adaptive_moments(many, leap=True), len(many)),
             "morphology": (lambda images=images: morphology(images), len(images)),
         }
         if find_spec("statmorph"):

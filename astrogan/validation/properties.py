@@ -60,7 +60,7 @@ def measure_properties(stamps: ArrayLike) -> dict[str, Array]:
 
     images = as_stamps("stamps", stamps)
     white = images.mean(axis=1) * np.float32(np.sqrt(images.shape[1]))
-    shape, moments = morphology(white), adaptive_moments(white, start_sigma=3.0)
+    shape, moments = morphology(white), adaptive_moments(white, start_sigma=3.0, leap=True)
     return {
         "flux": np.arcsinh(shape.flux),
         "size": shape.r50,

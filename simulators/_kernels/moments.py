@@ -139,12 +139,11 @@ def standardise(p, det, mu):
 
 
 @kernel
-def moment_sums(image, p, rows, mu, rough=False):
+def moment_sums(image, p, rows, mu, rough=False, reach2=REACH2):
     """Fill mu[a, b] = sum f w u^a v^b, a + b <= 4, w = exp(-(u^2 + v^2) / 2), at p; False where p misses the stamp.
 
-    If `rough`, the box of rho^2 < ROUGH_REACH2 counts alone, and b <= 2 (nor is more than a + b = 2 then meant).
+    The box of rho^2 < `reach2` counts; if `rough`, without a floor of weights, and a + b <= 2 alone is meant.
     """
-    reach2 = ROUGH_REACH2 if rough else REACH2
     half_x = math.sqrt(reach2 * p[2])
     half_y = math.sqrt(reach2 * p[4])
     x0 = max(math.ceil(p[0] - half_x), 0)
@@ -169,13 +168,16 @@ def moment_sums(image, p, rows, mu, rough=False):
 
 
 @kernel
-def measure(image, sigma, rows, mu, system, p):
-    """Iterate p = (x, y, Mxx, Mxy, Myy) to the fixed point; return A = sum f w there, NaN where there is none."""
+def measure(image, sigma, leap, rows, mu, system, p):
+    """Iterate p = (x, y, Mxx, Mxy, Myy) to the fixed point; return A = sum f w there, NaN where there is none.
+
+    `leap` goes to the Gaussian that the weight sees; without, steps are Hirata & Seljak's, as GalSim bounds them.
+    """
     x0, y0 = 0.5 * (image.shape[1] - 1), 0.5 * (image.shape[0] - 1)
     p[0], p[1], p[2], p[3], p[4] = x0, y0, sigma * sigma, 0.0, sigma * sigma
     rough = True
     for _ in range(MAX_STEPS):
-        if not moment_sums(image, p, rows, mu, rough):
+        if not moment_sums(image, p, rows, mu, rough, ROUGH_REACH2 if rough and leap else REACH2):
             break
         amplitude = mu[0, 0]
         if not 0.0 < abs(amplitude) < np.inf:
@@ -183,7 +185,7 @@ def measure(image, sigma, rows, mu, system, p):
         mu /= amplitude
         half = 0.5 * (p[2] + p[4])
         minor2 = half - math.hypot(0.5 * (p[2] - p[4]), p[3])
-        limit = LEAP if gaussian_step(mu, system) else BOUND
+        limit = LEAP if leap and gaussian_step(mu, system) else BOUND
         if limit == BOUND:
             hirata_seljak_step(mu, system)
         size = to_pixels(p, minor2, system)
@@ -196,9 +198,9 @@ def measure(image, sigma, rows, mu, system, p):
             if not newton:
                 hirata_seljak_step(mu, system)
                 to_pixels(p, minor2, system)
-        share = min(1.0, limit / size)
+        share = min(1.0, LEAP / size) if limit == LEAP else 1.0
         for k in range(5):
-            p[k] += share * system[k, 5] * (math.sqrt(minor2) if k < 2 else minor2)
+            p[k] += min(max(share * system[k, 5], -limit), limit) * (math.sqrt(minor2) if k < 2 else minor2)
         det = p[2] * p[4] - p[3] * p[3]
         trace = p[2] + p[4]
         if not (size < np.inf and det > MIN_AXIS2 * trace and trace < MAX_MOMENT):
@@ -212,10 +214,10 @@ def measure(image, sigma, rows, mu, system, p):
 
 
 @kernel
-def adaptive_moments(first, last, images, sigma, out):
+def adaptive_moments(first, last, images, sigma, leap, out):
     """Fill rows of out (S, 6) = 2 A, x, y, Mxx, Mxy, Myy of images (S, y, x) [pixel]; NaN for no fixed point."""
     rows, mu, system = np.empty(7 * STRIDE), np.empty((5, 5)), np.empty((5, 6))
     for s in range(first, last):
-        out[s, 0] = 2.0 * measure(images[s], sigma, rows, mu, system, out[s, 1:])
+        out[s, 0] = 2.0 * measure(images[s], sigma, leap, rows, mu, system, out[s, 1:])
         if np.isnan(out[s, 0]):
             out[s, 1:] = np.nan

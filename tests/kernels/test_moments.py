@@ -46,7 +46,7 @@ def test_sums_are_those_over_all_pixels(p, dtype):
 def test_rough_sums_are_those_within_their_box():
     image, p = noise(18, 21), np.array([9.3, 8.6, 1.5, 0.4, 1.2])
     rows, mu = np.empty(7 * kernels.STRIDE), np.empty((5, 5))
-    assert kernels.moment_sums(image, p, rows, mu, True)
+    assert kernels.moment_sums(image, p, rows, mu, True, 16.0)
     y, x = np.indices(image.shape)
     box = (abs(x - p[0]) <= np.sqrt(16 * p[2])) & (abs(y - p[1]) <= np.sqrt(16 * p[4]))
     root = np.linalg.cholesky([[p[2], p[3]], [p[3], p[4]]])
@@ -107,7 +107,7 @@ def blob(size=20):
 def test_newton_converges_quadratically():
     image, rows, mu, system = blob(), np.empty(7 * kernels.STRIDE), np.empty((5, 5)), np.empty((5, 6))
     p = np.empty((1, 6))
-    kernels.adaptive_moments(0, 1, image[None], 3.0, p)
+    kernels.adaptive_moments(0, 1, image[None], 3.0, False, p)
     exact, offset = p[0, 1:], np.array([0.5, -0.3, 0.8, 0.4, -0.6])
     errors = []
     for scale in (0.1, 0.01):
@@ -122,9 +122,10 @@ def test_newton_converges_quadratically():
     assert errors[1] < 0.02 * errors[0] < 0.02 * 0.05
 
 
-def test_result_is_the_fixed_point():
+@pytest.mark.parametrize("leap", [False, True])
+def test_result_is_the_fixed_point(leap):
     image, out = blob(), np.empty((1, 6))
-    kernels.adaptive_moments(0, 1, image[None], 5.0, out)
+    kernels.adaptive_moments(0, 1, image[None], 5.0, leap, out)
     w, u, v = naive(image, out[0, 1:])
     f = w * image.ravel() / (w * image.ravel()).sum()
     means = [(f * u).sum(), (f * v).sum(), (f * u * u).sum(), (f * u * v).sum(), (f * v * v).sum()]
@@ -135,8 +136,8 @@ def test_result_is_the_fixed_point():
 def test_one_of_many_gives_the_same_bytes():
     images = np.stack([blob() * k + 0.1 * k * noise(20, 22) for k in (1.0, 0.5, -1.0)])
     together, alone = np.empty((3, 6)), np.empty((3, 6))
-    kernels.adaptive_moments(0, len(images), images, 5.0, together)
+    kernels.adaptive_moments(0, len(images), images, 5.0, False, together)
     for k in range(3):
-        kernels.adaptive_moments(0, 1, images[k : k + 1], 5.0, alone[k : k + 1])
+        kernels.adaptive_moments(0, 1, images[k : k + 1], 5.0, False, alone[k : k + 1])
     assert together.tobytes() == alone.tobytes()
     assert np.isfinite(together).all()

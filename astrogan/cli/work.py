@@ -82,7 +82,7 @@ class RealSky:
     @classmethod
     def of(cls, sky: Sky) -> RealSky:
         """The training side of a measured sky."""
-        from astrogan.models import stamp_digests
+        from astrogan.dataset.fingerprints import stamp_digests
 
         return cls(sky.training, stamp_digests(sky.training), sky.survey, sky.source, sky.licence)
 

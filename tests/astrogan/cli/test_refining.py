@@ -10,8 +10,9 @@ import pytest
 
 from astrogan import open_samples
 from astrogan.cli import main
+from astrogan.dataset.fingerprints import stamp_digests
 from astrogan.dataset.sharding import write_store
-from astrogan.models import Refiner, RefinerConfig, stamp_digests
+from astrogan.models import Refiner, RefinerConfig
 from astrogan.training import Monitor
 from catalogs import Band, Survey
 from simulators import WeakLens

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -30,8 +31,9 @@ if TYPE_CHECKING:
     from astrogan.models.refiner import Refiner
     from astrogan.models.training import RefinerTraining
 
-__all__ = ["RefinerRecipe", "adversarial_loss", "constraints_of"]
+__all__ = ["Features", "RefinerRecipe", "adversarial_loss", "constraints_of"]
 
+Features = Callable[[Tensor], Tensor]
 LAZY = 4  # steps between penalties
 
 
@@ -54,6 +56,8 @@ class RefinerRecipe(Recipe):
         Of a pixel of the critic's input, asinh of real stamps in background sigmas: the unit of `settings.gamma`.
     augment : bool
         Whether critics see augmented images.
+    features : function, optional
+        ψ of the self-regularisation, in place of the one that the settings name.
     data : str
         Name of what is trained on; a checkpoint of other data is refused.
     """
@@ -67,10 +71,12 @@ class RefinerRecipe(Recipe):
         variance: float,
         *,
         augment: bool = False,
+        features: Features | None = None,
         data: str = "",
     ) -> None:
         self.settings, self.noise, self.data = settings, refiner.config.noise, data
         self.loss = adversarial_loss(settings, variance)
+        self.features = features or FEATURES[settings.features]
         self.networks = copy.deepcopy(refiner.networks)
         self.optimizers = {
             name: torch.optim.Adam(network.parameters(), settings.learning_rate, betas=(0.0, 0.99))
@@ -96,7 +102,7 @@ class RefinerRecipe(Recipe):
         critic_loss, scalars = self.loss.critic(critic, self.augment(real), self.augment(past), self.steps)
         minimise(critic_loss, self.optimizers["critic"])
         adversarial = self.loss.generator(critic, self.augment(real), self.augment(fake))
-        kept = self_regularisation(refined, sim["image"], sim["sigma"], FEATURES[self.settings.features])
+        kept = self_regularisation(refined, sim["image"], sim["sigma"], self.features)
         minimise(adversarial + self.settings.regularisation * kept, self.optimizers["refiner"])
         self.augment.update(scalars.pop("sign"), len(real))
         self.steps += 1

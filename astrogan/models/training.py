@@ -14,7 +14,7 @@ from torch import Tensor
 
 from astrogan.dataset.fingerprints import fingerprints, stamp_digests
 from astrogan.models.real import RealStamps, check_real
-from astrogan.models.recipe import RefinerRecipe
+from astrogan.models.recipe import Features, RefinerRecipe
 from astrogan.models.refiner import Refiner, chunk_size
 from astrogan.models.scaling import Stamps, compress
 from astrogan.training import FEATURES, Batches, Budget, Monitor, Trainer, cpu_threads, few_real
@@ -92,6 +92,7 @@ def train_refiner(
     *,
     folder: str | Path | None = None,
     resume: bool = False,
+    features: Features | None = None,
     device: str = "auto",
     on_progress: OnProgress | None = None,
     tell: Callable[[str], object] | None = None,
@@ -112,6 +113,9 @@ def train_refiner(
         For the log and the checkpoint.
     resume : bool
         Go on from the checkpoint in `folder`.
+    features : function, optional
+        What may not change, in place of `settings.features`: a frozen network, say, from pixels in noise sigmas
+        (N, C, H, W) to features of any shape.
     tell : function, optional
         Called with warnings of the health monitor; by default they are a `HealthWarning`.
 
@@ -128,7 +132,8 @@ def train_refiner(
     TrainingStopped
         Naming the reason, where training cannot succeed.
     """
-    trainer, card = refiner_trainer(refiner, simulated, real, settings, folder=folder, device=device, tell=tell)
+    given: dict[str, Any] = {"folder": folder, "features": features, "device": device, "tell": tell}
+    trainer, card = refiner_trainer(refiner, simulated, real, settings, **given)
     if resume:
         trainer.resume()
     summary = trainer.fit(on_progress)
@@ -147,6 +152,7 @@ def refiner_trainer(
     settings: RefinerTraining,
     *,
     folder: str | Path | None = None,
+    features: Features | None = None,
     device: str = "auto",
     tell: Callable[[str], object] | None = None,
 ) -> tuple[Trainer, dict[str, Any]]:
@@ -156,7 +162,7 @@ def refiner_trainer(
     data = hashlib.sha256("".join([*digests, simulation]).encode()).hexdigest()
     variance = float(compress(image).var())
     augment = settings.augment == "adaptive" or (settings.augment == "auto" and few_real(len(image)))
-    recipe = RefinerRecipe(refiner, settings, variance, augment=augment, data=data)
+    recipe = RefinerRecipe(refiner, settings, variance, augment=augment, features=features, data=data)
     groups = {"sim": _simulated(simulated), "real": {"image": image}}
     batches = Batches(groups, settings.batch_size, seed=settings.seed, augment=["real"])
     trainer = Trainer(

@@ -44,6 +44,20 @@ def test_training_moves_the_images_towards_the_real_ones(simulated, stamps, real
     assert ("gamma" in summary["scalars"]) == (loss == "r3")
 
 
+def test_a_feature_net_may_say_what_must_stay(stamps, real, small):
+    """Under one that sees the mean of a stamp alone, anything but that mean may change at no cost."""
+    seen = []
+
+    def mean(x):
+        seen.append(x.shape)
+        return x.mean((1, 2, 3))
+
+    how = settings(budget=Budget(images=32), regularisation=1.0)
+    summary = train_refiner(small(), stamps, real, how, features=mean)[1]
+    assert seen == [(16, 2, 32, 32)] * 4
+    assert summary["scalars"]["kept"] < 0.5 * summary["scalars"]["change"]
+
+
 def test_the_history_fills_and_gives_half_of_every_critic_batch(stamps, small, monkeypatch):
     recipe = RefinerRecipe(small(), settings(history=6, batch_size=4), 1.0)
     shown, made = [], []

@@ -5,20 +5,22 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["CHANGED", "INVENTED", "WRONG_SKY", "changed", "invented", "wrong_sky"]
+__all__ = ["CHANGED", "INVENTED", "WIDE", "WRONG_PSF", "WRONG_SKY", "changed", "invented", "wrong_sky"]
 
 Stamps = NDArray[np.float32]
 BLUR, FLUX, SHIFT, SHEAR = 1.0, 1.05, 0.1, 0.02
 WRONG_SKY = f"real images blurred by a Gaussian of {BLUR:g} pixel: another PSF and noise"
+WIDE = 2.0  # pixels of blur that show in galaxies' properties even where there are few
+WRONG_PSF = f"real images blurred by a Gaussian of {WIDE:g} pixels: a far wider PSF"
 CHANGED = f"raw images with {100 * (FLUX - 1):.0f} % more flux, moved by {SHIFT:g} pixel, sheared by {SHEAR:g}, blurred"
 INVENTED = "refined images with a source of 12 sigma put into each"
 
 
-def wrong_sky(real: Stamps) -> Stamps:
-    """Real stamps under another PSF, with the correlated, weaker noise that goes with it."""
+def wrong_sky(real: Stamps, blur: float = BLUR) -> Stamps:
+    """Real stamps under another PSF, with the correlated, weaker noise that goes with it; `blur` in pixels."""
     from scipy.ndimage import gaussian_filter
 
-    return np.asarray(gaussian_filter(real, (0, 0, BLUR, BLUR)), dtype=np.float32)
+    return np.asarray(gaussian_filter(real, (0, 0, blur, blur)), dtype=np.float32)
 
 
 def changed(raw: Stamps) -> Stamps:

@@ -151,7 +151,8 @@ class _Sets:
             "other_half": halves[1],
         }
         sets |= {} if self.classical is None else {"classical": self.classical}
-        return sets | {"control": controls.wrong_sky(self.real.pixels)}
+        blurred = {"control": controls.BLUR, "wide": controls.WIDE}
+        return sets | {name: controls.wrong_sky(self.real.pixels, blur) for name, blur in blurred.items()}
 
     @cached_property
     def shown(self) -> dict[str, Stamps]:

@@ -95,7 +95,7 @@ def _stack(light: NDArray[Any], band: Band, sensor: Sensor, seed: int, ids: NDAr
     else:
         good, seen = np.zeros((2, 3, *frames.shape), np.float32)  # of each: number, sum, sum of variances
         mask = np.zeros(frames.shape, np.uint8)
-        for number in range(band.exposures):
+        for number in range(int(band.exposures)):
             image, variance, flags = _exposure(frames, band, sensor, seed, ids, number)
             for sums, counts in ((good, flags == 0), (seen, np.isfinite(variance))):
                 sums[0] += counts

@@ -102,3 +102,18 @@ def test_one_of_with_nothing_to_choose_from():
     with pytest.raises(ValueError, match="there is none to choose from"):
         one_of("thing", "a", [])
     assert nearest("THETA_e", ["gamma", "theta_E"]) == "theta_E"
+
+
+def test_fewer_exposures_are_shallower_by_their_square_root():
+    coadd = catalogs.get_survey("des")
+    one = coadd.with_exposures(1)
+    assert {band.exposures for band in coadd.bands} == {10}
+    assert one.with_exposures(10).depth("r") == pytest.approx(coadd.depth("r"))
+    assert Survey.from_json(one.to_json()) == one
+    for band, deep in zip(one.bands, coadd.bands, strict=True):
+        assert (band.exposures, band.sky) == (1, deep.sky)
+        assert band.electrons_per_unit == pytest.approx(deep.electrons_per_unit / 10)
+        assert one.depth(band.name) == pytest.approx(coadd.depth(band.name) - 1.25)
+    for wrong in (0, 2.5, math.nan):
+        with pytest.raises(ValueError, match="exposures = "):
+            coadd.with_exposures(wrong)

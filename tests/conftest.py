@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 os.environ.setdefault("MPLBACKEND", "Agg")
+os.environ.setdefault("ASTROGAN_KERNEL_CACHE", "")  # jobs keep kernels unless told so
 
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"

@@ -42,8 +42,10 @@ def run(settings: RunSettings) -> None:
     import typer
     from rich.console import Console
 
+    from astrogan.jobs.kernels import keep_kernels
     from astrogan.jobs.run import load_job, run_job
 
+    keep_kernels()
     steps = Steps(Console(stderr=True))
     job = load_job(settings.job, settings.settings)
     out = settings.out or (Path(job.out) if job.out is not None else None)
@@ -75,6 +77,12 @@ def _judge(job: Job, summary: Summary) -> None:
         raise ValueError(
             f"validate: {bad} samples ({100 * share:.3g} %) are flagged or quarantined; allowed are {100 * most:g} %"
         )
+    for score in summary.judged:
+        told, error, allowed = score["accuracy"], score["error"], job.validation.max_accuracy
+        text = f"{score['classifier']} tell {100 * told:.1f} ± {100 * error:.1f} % from {job.validation.real}"
+        if told - 2 * error > allowed:
+            raise ValueError(f"validate: {text}; allowed are {100 * allowed:g} %")
+        print(f"validate: {text}")
 
 
 def _line(summary: Summary) -> str:

@@ -16,6 +16,7 @@ from astrogan.dataset.manifest import MANIFEST, Header, Shard
 from astrogan.dataset.shard_writer import ShardWriter
 from astrogan.dataset.verification import file_sha256
 from astrogan.jobs.engines import Result, dask_engine, in_process
+from astrogan.jobs.judging import two_sample_scores
 from astrogan.jobs.resume import keep_job, whole_shards
 from astrogan.jobs.schema import Job, job_from
 from astrogan.jobs.shards import Task, export_shard, plan
@@ -79,6 +80,7 @@ class Summary:
     seconds: float = 0.0
     complete: bool = False
     missing: int = 0  # planned samples that are in no shard, now or from an earlier run
+    judged: list[dict[str, Any]] = field(default_factory=list)  # scores of the stage validate
 
     def count(self, shard: Shard) -> None:
         """Take in a shard."""
@@ -186,6 +188,10 @@ def run_job(
         log.write("end", made=summary.made, quarantined=len(summary.quarantined), flagged=summary.flagged)
     if workers.array is not None:
         summary.complete = store.finish_array(len(plan(job)))
+    if summary.complete:
+        summary.judged = two_sample_scores(job, folder)
+        for score in summary.judged:
+            log.write("validate", **score)
     return summary
 
 

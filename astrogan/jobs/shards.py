@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ import xarray as xr
 from astrogan.dataset.attributes import SchemaError
 from astrogan.dataset.manifest import Header, Shard
 from astrogan.dataset.sharding import write_shard
+from astrogan.jobs.kernels import keep_kernels
 from astrogan.jobs.schema import Job, job_sha256
 from astrogan.jobs.stages import Batches
 
@@ -81,6 +83,7 @@ def make_shard(content: str, folder: str, task: Task, timeout: float | None = No
     timeout
         Seconds after which the process ends itself, for the scheduler to start another.
     """
+    keep_kernels()
     job, begun, cpu = Job.model_validate_json(content), time.time(), time.process_time()
     trace, quarantined = Trace(), [_killer(job, number) for number in task.skip]
     with _watchdog(timeout):
@@ -95,9 +98,17 @@ def make_shard(content: str, folder: str, task: Task, timeout: float | None = No
         "quarantined": quarantined,
         "seconds": round(time.time() - begun, 3),
         "cpu_seconds": round(time.process_time() - cpu, 3),
+        "peak_mib": _peak_memory(),
         "trace": trace.spans,
         "worker": f"{socket.gethostname()}:{os.getpid()}",
     }
+
+
+def _peak_memory() -> int:
+    """Most memory [MiB] that this process has held so far."""
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (2**20 if sys.platform == "darwin" else 2**10)
 
 
 def _make(

@@ -1,36 +1,35 @@
-"""Speed and size of the sample store, beside h5py's own filters in the same run: ``python benchmarks/store.py``.
+"""The tables of docs/sample-store.md, h5py's own filters in the same run: ``python benchmarks/store.py``.
 
-Single-process rates are per second of this process's CPU time, pinned to one core where the system allows. ``--soak N``
-writes N stamps of 32 x 32 and watches memory and files; ``--job`` runs a weak-lensing job against its simulator alone.
+Rates of one process are per second of its processor time, best of rounds in which all take turns. ``--soak N`` writes N
+stamps of 32 x 32 and watches memory and files. ``benchmarks/jobs.py`` has the figures of jobs.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import h5py
 import numpy as np
 import xarray as xr
+from _page import ROOT, put
+from _timing import one_thread, prepare
 
 from astrogan.dataset.backend import open_samples
-from astrogan.dataset.codec import round_to, rounding_steps
+from astrogan.dataset.codec import LARGE, Rounder, round_to, rounding_steps
 from astrogan.dataset.manifest import Manifest, read_manifest, shard_file, write_manifest
 from astrogan.dataset.reading import SampleStore
 from astrogan.dataset.sharding import write_store
-from astrogan.dataset.verification import verify_store
 from catalogs.schema import Band, Survey
 
 SIGMA = 5.0
+PAGE = ROOT / "docs" / "sample-store.md"
 
 
 def stamps(count: int, bands: str = "gri", size: int = 64, seed: int = 0) -> xr.Dataset:
@@ -52,14 +51,16 @@ def stamps(count: int, bands: str = "gri", size: int = 64, seed: int = 0) -> xr.
     )
 
 
-def cpu(work: Callable[[], object], repeats: int = 3) -> float:
-    """Fewest CPU seconds of `repeats` runs."""
-    times = []
-    for _ in range(repeats):
-        begun = time.process_time()
-        work()
-        times.append(time.process_time() - begun)
-    return min(times)
+def cpu(jobs: dict[str, Callable[[], object]], rounds: int = 5) -> dict[str, float]:
+    """Fewest seconds of processor time of each job; all of them in every round, on one thread and core."""
+    times = dict.fromkeys(jobs, float("inf"))
+    with one_thread():
+        for _ in range(rounds):
+            for name, work in jobs.items():
+                begun = time.process_time()
+                work()
+                times[name] = min(times[name], time.process_time() - begun)
+    return times
 
 
 def h5py_file(path: Path, image: np.ndarray) -> None:
@@ -69,61 +70,83 @@ def h5py_file(path: Path, image: np.ndarray) -> None:
                             shuffle=True)  # fmt: skip
 
 
-def writing(folder: Path) -> None:
+def writing(folder: Path) -> Iterator[str]:
     """Rates and ratios of writing 2,048 stamps of 3 x 64 x 64."""
     samples = stamps(2048)
     image = samples["image"].values
     coarse = round_to(image, rounding_steps(image))
-    raw = image.nbytes / 1e6
 
     def ours() -> None:
         shutil.rmtree(folder / "w", ignore_errors=True)
         write_store(samples, folder / "w")
 
-    rows = [("astrogan, codec auto", cpu(ours), (folder / "w" / shard_file(0)).stat().st_size)]
-    for name, values in (("h5py gzip-1 + shuffle", image), ("the same on pixels rounded already", coarse)):
-        seconds = cpu(lambda values=values: h5py_file(folder / "p.h5", values))
-        rows.append((name, seconds, (folder / "p.h5").stat().st_size))
-    for name, seconds, size in rows:
-        print(
-            f"write  {name:38s} {raw / seconds:7.0f} MB/s  ratio {image.nbytes / size:.2f}  x{seconds / rows[0][1]:.1f}"
-        )
+    peers = {"h5py, gzip 1 and shuffle": image, "the same, on pixels rounded before": coarse}
+    jobs = {name: (lambda name=name, values=values: h5py_file(folder / name, values)) for name, values in peers.items()}
+    name = 'astrogan, `codec="auto"`'
+    seconds = cpu({name: ours, **jobs})
+    files = {name: folder / "w" / shard_file(0), **{peer: folder / peer for peer in peers}}
+    yield "| writing 3 × 64 × 64 | MB/s of raw pixels | size / raw size | times as fast |"
+    yield "|---|---|---|---|"
+    for each, file in files.items():
+        rate, ratio = image.nbytes / 1e6 / seconds[each], image.nbytes / file.stat().st_size
+        yield f"| {each} | {rate:.0f} | 1 / {ratio:.2f} | {seconds['h5py, gzip 1 and shuffle'] / seconds[each]:.1f} |"
 
 
-def measuring() -> None:
-    """What rounding does to aperture fluxes and to the noise."""
-    image = stamps(2000, bands="g")["image"].values
-    stored = round_to(image, rounding_steps(image))
-    y, x = np.indices(image.shape[2:]) - 31.5
-    inside = np.hypot(x, y) < 8
-    shift = (stored.astype(float) - image)[:, 0, inside].sum(axis=1) / (SIGMA * np.sqrt(inside.sum()))
-    edge = np.hypot(x, y) > 25
-    change = np.var(stored[:, 0, edge].astype(float)) / np.var(image[:, 0, edge].astype(float)) - 1
-    rms, worst = np.sqrt(np.mean(shift**2)), np.abs(shift).max()
-    print(f"pixels aperture flux moves by {rms:.4f} sigma rms, {worst:.4f} at worst of 2,000", end="; ")
-    print(f"noise variance by {100 * change:+.3f} %")
+def simulated() -> Iterator[str]:
+    """Ratios of stamps that the simulators make."""
+    from simulators import StrongLens, WeakLens
+
+    yield "| LSST, gri, 64 × 64 | size / raw size of `image` | the same by h5py, gzip 1, rounded before |"
+    yield "|---|---|---|"
+    for make in (WeakLens, StrongLens):
+        image = make(survey="lsst", bands="gri", size=64).simulate(500, seed=1)["image"].values
+        rounder = Rounder(LARGE)
+        steps, out = rounder.steps(image), np.empty_like(image)
+        size = sum(len(chunk) for chunk in rounder.chunks(image, steps, out))
+        with tempfile.TemporaryDirectory() as name:
+            h5py_file(Path(name) / "p.h5", out)
+            other = (Path(name) / "p.h5").stat().st_size
+        yield f"| {make.__name__} | 1 / {image.nbytes / size:.2f} | 1 / {image.nbytes / other:.2f} |"
 
 
-def reading(folder: Path) -> None:
+def measuring(count: int = 2000) -> Iterator[str]:
+    """What rounding does to aperture fluxes and to the noise, where steps are largest for the noise and elsewhere."""
+    yield f"| noise / step | flux moves, rms [of its error] | at worst of {count:,} | variance of the noise |"
+    yield "|---|---|---|---|"
+    y, x = np.indices((64, 64)) - 31.5
+    inside, edge = np.hypot(x, y) < 8, np.hypot(x, y) > 25
+    for noise in (24, 30, 40, 47):
+        image = stamps(count, bands="g")["image"].values * np.float32(noise * 2.0**-3 / SIGMA)
+        stored = round_to(image, rounding_steps(image))
+        shift = (stored.astype(float) - image)[:, 0, inside].sum(axis=1) / (noise * 2.0**-3 * np.sqrt(inside.sum()))
+        change = np.var(stored[:, 0, edge].astype(float)) / np.var(image[:, 0, edge].astype(float)) - 1
+        rms, worst = np.sqrt(np.mean(shift**2)), np.abs(shift).max()
+        yield f"| {noise} | {rms:.4f} | {worst:.4f} | {100 * change:+.3f} % |"
+
+
+def reading(folder: Path) -> Iterator[str]:
     """Rates of reading stamps of 3 x 64 x 64, in order and at random."""
-    count = 8192
+    count = 4096
     write_store(stamps(count), folder / "r", shard_size=2048)
     store, rows = SampleStore(folder / "r"), np.random.default_rng(0).permutation(count)
-    store.read("image", rows[:256])
     in_order = [np.arange(start, start + 256) for start in range(0, count, 256)]
-    print(f"read   in order   {count / cpu(lambda: [store.read('image', part) for part in in_order]):8.0f} stamps/s")
-    single = cpu(lambda: [store.read("image", rows[k : k + 1]) for k in range(2000)], 2)
-    print(f"read   at random  {2000 / single:8.0f} stamps/s one by one")
-    many = cpu(lambda: [store.read("image", rows[k : k + 64]) for k in range(0, count, 64)])
-    print(f"read   at random  {count / many:8.0f} stamps/s in batches of 64")
     with h5py.File(folder / "r" / shard_file(0)) as file:
-        image = file["image"]
-        seconds = cpu(lambda: [image[int(row)] for row in rows[rows < 2048]], 2)
-    print(f"read   at random  {2048 / seconds:8.0f} stamps/s by h5py from the same file")
+        image, few = file["image"], rows[rows < 2048]
+        jobs = {
+            "in order": lambda: [store.read("image", part) for part in in_order],
+            "at random, 64 at a time": lambda: [store.read("image", rows[k : k + 64]) for k in range(0, count, 64)],
+            "at random, one by one": lambda: [store.read("image", rows[k : k + 1]) for k in range(count)],
+            "at random, one by one, by h5py from the same file": lambda: [image[int(row)] for row in few],
+        }
+        seconds = cpu(jobs)
+    yield "| reading 3 × 64 × 64 | stamps/s |"
+    yield "|---|---|"
+    for name, each in seconds.items():
+        yield f"| {name} | {(len(few) if 'h5py' in name else count) / each:,.0f} |"
 
 
-def opening(folder: Path) -> None:
-    """Wall time to open a store of 4,000 shards."""
+def opening(folder: Path) -> Iterator[str]:
+    """Time on the wall to open a store of 4,000 shards."""
     write_store(stamps(2, size=8), folder / "o")
     manifest = read_manifest(folder / "o")
     first, path = manifest.shards[0], folder / "o" / shard_file(0)
@@ -132,24 +155,31 @@ def opening(folder: Path) -> None:
         os.link(path, folder / "o" / shard.file)
     write_manifest(folder / "o", Manifest(replace(manifest.header, shards=4000), shards))
     begun = time.perf_counter()
-    sizes = open_samples(folder / "o").sizes
-    print(f"open   4,000 shards, {sizes['sample']} samples: {time.perf_counter() - begun:.2f} s")
+    open_samples(folder / "o")
+    yield "| at work | by the clock |"
+    yield "|---|---|"
+    yield f"| opening a store of 4,000 shards | {time.perf_counter() - begun:.2f} s |"
 
 
-def loading(folder: Path, count: int) -> None:
-    """Wall time of an epoch through a DataLoader with two workers."""
+def loading(folder: Path, count: int) -> Iterator[str]:
+    """Rates on the wall of an epoch through a DataLoader with two workers, and without."""
     from torch.utils.data import DataLoader
 
     from astrogan.dataset.loader import SampleStream
 
-    write_store(stamps(count, size=32), folder / "l")
+    write_store([part(number, count // 10) for number in range(10)], folder / "l")
     for workers in (0, 2):
         stream = SampleStream(folder / "l", ("image", "flux"), batch_size=256, window=2048)
         begun = time.perf_counter()
         seen = sum(len(batch["image"]) for batch in DataLoader(stream, batch_size=None, num_workers=workers))
-        print(
-            f"load   {seen} stamps of 3x32x32, {workers} workers: {seen / (time.perf_counter() - begun):.0f} stamps/s"
-        )
+        rate = seen / (time.perf_counter() - begun)
+        yield f"| an epoch of {seen:,} stamps of 3 × 32 × 32, {workers} workers, dithered | {rate:,.0f} stamps/s |"
+
+
+def part(number: int, count: int) -> xr.Dataset:
+    samples = stamps(count, size=32, seed=number)
+    samples.attrs["seed"] = 0
+    return samples.assign(sample_id=samples["sample_id"] + number * count)
 
 
 def soak(folder: Path, count: int) -> None:
@@ -167,41 +197,22 @@ def soak(folder: Path, count: int) -> None:
     print(f"soak   {count} stamps: {slope:+.2f} MB/min at {memory[-1]:.0f} MB, files {files.min()} … {files.max()}")
 
 
-def job(folder: Path) -> None:
-    """A weak-lensing job in one process against its simulator alone, compilation left out of both."""
-    content = "simulate: {simulator: WeakLens, bands: [g, r, i], size: 64, samples: 8192, seed: 1}\nobserve: {}\n"
-    (folder / "job.yaml").write_text(f"{content}store: {{shard_size: 2048, planes: [image]}}\n")
-    code = "from astrogan.cli import main; main()"
-    line = [sys.executable, "-c", code, "run", str(folder / "job.yaml"), "--out", str(folder / "j"), "--workers", "0"]
-    subprocess.run(line, check=True, capture_output=True, env={**os.environ, "NUMBA_NUM_THREADS": "1"})
-    lines = [json.loads(line) for line in (folder / "j" / "log.jsonl").read_text().splitlines()]
-    events = [line for line in lines if line["event"] == "shard"][1:]
-    made = sum(end - begin for event in events for stage, begin, end in event["trace"] if stage == "make")
-    whole, samples = sum(event["seconds"] for event in events), sum(event["shard"]["samples"] for event in events)
-    print(f"job    simulate, observe, store: {samples / whole:.0f} samples/s", end=", ")
-    print(f"{100 * made / whole:.0f} % of the rate of its simulator, {samples / made:.0f}/s")
-    assert not verify_store(folder / "j")
-
-
 def main() -> None:
-    """Print every figure."""
+    """Make every table of the page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--soak", type=int, default=0, help="stamps to write and read for memory's sake")
     parser.add_argument("--stamps", type=int, default=20_000, help="stamps of an epoch")
-    parser.add_argument("--job", action="store_true", help="run a job as well")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        writing(folder)
-        measuring()
-        reading(folder)
-        opening(folder)
-        loading(folder, asked.stamps)
+        put(PAGE, "writing", "\n".join(writing(folder)))
+        put(PAGE, "simulated", "\n".join(simulated()))
+        put(PAGE, "measuring", "\n".join(measuring()))
+        put(PAGE, "reading", "\n".join([*reading(folder), "", *opening(folder), *loading(folder, asked.stamps)]))
         if asked.soak:
             soak(folder, asked.soak)
-        if asked.job:
-            job(folder)
 
 
 if __name__ == "__main__":
+    prepare()
     main()

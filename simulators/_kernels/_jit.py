@@ -21,7 +21,7 @@ from typing import Any
 
 import numba
 import numpy as np
-from numba.core import bytecode, caching, compiler, serialize, sigutils
+from numba.core import bytecode, caching, codegen, compiler, serialize, sigutils
 from numba.core.dispatcher import Dispatcher
 from numba.core.registry import cpu_target
 
@@ -54,6 +54,30 @@ _FAST = {**_STRICT, "fastmath": {"nsz", "arcp", "contract", "afn", "reassoc"}}
 _forked: list[bool] = []
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=lambda: _forked.append(True))
+
+
+_finalize = codegen.CPUCodeLibrary._finalize_final_module
+
+
+def _finalize_apart(library: codegen.CPUCodeLibrary) -> None:
+    """Let machine code call the copies of other kernels that were optimised with it.
+
+    In numba the first copy that a process loads stands for all of its name. Which that is depends on what came from a
+    cache, and copies that were optimised in different places differ in the last bit of their results.
+    """
+    functions = [one for one in library._final_module.functions if not one.is_declaration]
+    if functions and library._shared_module is None:
+        library._shared_module = library._final_module.clone()  # what others are linked with stays as numba makes it
+        for one in library._shared_module.functions:
+            if not one.is_declaration and one.linkage == codegen.ll.Linkage.external:
+                one.linkage = "linkonce_odr"
+        for one in functions:
+            if one.linkage == codegen.ll.Linkage.linkonce_odr:
+                one.linkage = "internal"
+    _finalize(library)
+
+
+codegen.CPUCodeLibrary._finalize_final_module = _finalize_apart
 
 
 def _compile(function: Callable, options: dict[str, Any]) -> Callable:

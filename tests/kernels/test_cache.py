@@ -72,6 +72,22 @@ def test_a_second_process_compiles_nothing_and_gets_the_same_bits(filled):
 
 
 @compiled
+@compiled
+def test_machine_code_calls_no_kernel_of_other_machine_code():
+    """Whichever copy of a kernel a process loads first, as from a cache, results are the same bits."""
+    from simulators._kernels.huffman import LONGEST, code_lengths
+
+    counts, lengths = np.arange(3, 20), np.zeros(17, np.int64)
+    code_lengths(counts, np.zeros(17, np.int64), np.zeros(17, np.int64), np.zeros(LONGEST + 1, np.int64), lengths)
+    library = next(iter(code_lengths.overloads.values())).library
+    inner = [one for one in library._final_module.functions if "sorted_symbols" in one.name and not one.is_declaration]
+    shared = [one for one in library._get_module_for_linking().functions if not one.is_declaration]
+    linkages = {one.linkage.name for one in library._final_module.functions if not one.is_declaration}
+    assert "linkonce_odr" not in linkages
+    assert all(one.linkage.name == "internal" for one in inner)
+    assert "linkonce_odr" in {one.linkage.name for one in shared}  # as numba links it with others
+
+
 def test_a_change_in_another_file_is_seen(filled, tmp_path):
     """Of a file of the same length and time, so that neither can give it away."""
     for package in ("simulators", "catalogs"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -38,12 +37,8 @@ def test_the_variable_has_the_last_word(chosen, monkeypatch):
     assert kept == (str(kernels.kernel_folder()) if chosen is None else chosen)
 
 
-def test_workers_look_there_and_say_their_memory(whole, run, job, monkeypatch):
+def test_a_run_looks_there(run, job, monkeypatch):
     monkeypatch.setenv(kernels.VARIABLE, "x")
     monkeypatch.delenv(kernels.VARIABLE)
     assert run("run", job, "--out", "made", "--workers", 0, "--set", "simulate.samples=9")[0] == 0
     assert kernels.os.environ[kernels.VARIABLE] == str(kernels.kernel_folder())
-    log = [json.loads(line) for line in (whole / "log.jsonl").read_text().splitlines()]
-    peaks = [event["peak_mib"] for event in log if event["event"] == "shard"]
-    assert len(peaks) == 12
-    assert all(50 < peak < 1536 for peak in peaks)

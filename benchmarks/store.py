@@ -22,7 +22,7 @@ from _page import ROOT, put
 from _timing import one_thread, prepare
 
 from astrogan.dataset.backend import open_samples
-from astrogan.dataset.codec import LARGE, Rounder, round_to, rounding_steps
+from astrogan.dataset.codec import round_to, rounding_steps
 from astrogan.dataset.manifest import Manifest, read_manifest, shard_file, write_manifest
 from astrogan.dataset.reading import SampleStore
 from astrogan.dataset.sharding import write_store
@@ -90,23 +90,6 @@ def writing(folder: Path) -> Iterator[str]:
     for each, file in files.items():
         rate, ratio = image.nbytes / 1e6 / seconds[each], image.nbytes / file.stat().st_size
         yield f"| {each} | {rate:.0f} | 1 / {ratio:.2f} | {seconds['h5py, gzip 1 and shuffle'] / seconds[each]:.1f} |"
-
-
-def simulated() -> Iterator[str]:
-    """Ratios of stamps that the simulators make."""
-    from simulators import StrongLens, WeakLens
-
-    yield "| LSST, gri, 64 × 64 | size / raw size of `image` | the same by h5py, gzip 1, rounded before |"
-    yield "|---|---|---|"
-    for make in (WeakLens, StrongLens):
-        image = make(survey="lsst", bands="gri", size=64).simulate(500, seed=1)["image"].values
-        rounder = Rounder(LARGE)
-        steps, out = rounder.steps(image), np.empty_like(image)
-        size = sum(len(chunk) for chunk in rounder.chunks(image, steps, out))
-        with tempfile.TemporaryDirectory() as name:
-            h5py_file(Path(name) / "p.h5", out)
-            other = (Path(name) / "p.h5").stat().st_size
-        yield f"| {make.__name__} | 1 / {image.nbytes / size:.2f} | 1 / {image.nbytes / other:.2f} |"
 
 
 def measuring(count: int = 2000) -> Iterator[str]:
@@ -206,7 +189,6 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         put(PAGE, "writing", "\n".join(writing(folder)))
-        put(PAGE, "simulated", "\n".join(simulated()))
         put(PAGE, "measuring", "\n".join(measuring()))
         put(PAGE, "reading", "\n".join([*reading(folder), "", *opening(folder), *loading(folder, asked.stamps)]))
         if asked.soak:

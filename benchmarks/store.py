@@ -113,7 +113,7 @@ def reading(folder: Path) -> Iterator[str]:
     write_store(stamps(count), folder / "r", shard_size=2048)
     store, rows = SampleStore(folder / "r"), np.random.default_rng(0).permutation(count)
     in_order = [np.arange(start, start + 256) for start in range(0, count, 256)]
-    with h5py.File(folder / "r" / shard_file(0)) as file:
+    with h5py.File(folder / "r" / shard_file(0), locking=False) as file:
         image, few = file["image"], rows[rows < 2048]
         jobs = {
             "in order": lambda: [store.read("image", part) for part in in_order],

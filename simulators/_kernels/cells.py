@@ -1,7 +1,7 @@
 """Which coarse cells are too rough to interpolate, and the brightness of all fine cells, four to a coarse one.
 
-Axis 0 of every plane is x. A plane holds brightness at the centres of its cells; roughness is the error of cubic
-interpolation, in units of brightness, estimated by fourth differences.
+Axis 0 of every plane is x. A plane holds brightness at the centres of its cells; roughness is the error of
+interpolation, in units of brightness, told by fourth differences.
 """
 
 import numpy as np
@@ -12,8 +12,9 @@ from simulators._kernels.tracing import BLOCK
 _0, _1, _4, _6, _QUARTER, _TINY = (np.float32(value) for value in (0.0, 1.0, 4.0, 6.0, 0.25, 1e-30))
 _ROUGH = np.float32(0.03)  # of the fourth differences; the asymptotic error of the interpolation is 0.017 of them
 _NEAR = np.float32(2.5)  # centres of sources count in full up to 1.5 half extents of a cell, and no more beyond 2.5
-# Cubic interpolation a quarter of a cell off the second of four points.
-_Q0, _Q1, _Q2, _Q3 = (np.float32(value / 128.0) for value in (-7.0, 105.0, 35.0, -5.0))
+# Quintic interpolation a quarter of a cell off the third of six points.
+_Q = tuple(np.float32(value / 8192.0) for value in (77.0, -693.0, 6930.0, 2310.0, -495.0, 63.0))
+_Q0, _Q1, _Q2, _Q3, _Q4, _Q5 = _Q
 
 
 @fast_kernel
@@ -144,35 +145,38 @@ def find_cells(error, limit, cells, share):
 
 
 @fast_kernel
-def blend_rows(a, b, c, d, out):
-    """out = cubic interpolation between rows a, b, c, d, a quarter off b towards c, with two cells repeated at both
-    ends."""
-    inner = out[2:]
+def blend_rows(rows, out):
+    """out = quintic interpolation between six rows, a quarter off the third towards the fourth, with three cells
+    repeated at both ends."""
+    a, b, c, d, e, f = rows
+    inner = out[3:]
     for j in range(a.shape[0]):
-        inner[j] = _Q0 * a[j] + _Q1 * b[j] + _Q2 * c[j] + _Q3 * d[j]
-    last = a.shape[0] + 1
-    out[0] = out[1] = out[2]
-    out[last + 1] = out[last + 2] = out[last]
+        inner[j] = _Q0 * a[j] + _Q1 * b[j] + _Q2 * c[j] + _Q3 * d[j] + _Q4 * e[j] + _Q5 * f[j]
+    last = a.shape[0] + 2
+    for j in range(3):
+        out[j] = out[3]
+        out[last + 1 + j] = out[last]
 
 
 @fast_kernel
 def split_row(line, out):
-    """out (2 M) = cubic interpolation of line (M + 4) at a quarter to either side of each of its inner points."""
-    p, q, c, r, s = line, line[1:], line[2:], line[3:], line[4:]
+    """out (2 M) = quintic interpolation of line (M + 6) at a quarter to either side of each of its inner points."""
+    a, b, c, d, e, f, g = line, line[1:], line[2:], line[3:], line[4:], line[5:], line[6:]
     for j in range(out.shape[0] // 2):
-        out[2 * j] = _Q0 * r[j] + _Q1 * c[j] + _Q2 * q[j] + _Q3 * p[j]
-        out[2 * j + 1] = _Q0 * q[j] + _Q1 * c[j] + _Q2 * r[j] + _Q3 * s[j]
+        out[2 * j] = _Q0 * f[j] + _Q1 * e[j] + _Q2 * d[j] + _Q3 * c[j] + _Q4 * b[j] + _Q5 * a[j]
+        out[2 * j + 1] = _Q0 * b[j] + _Q1 * c[j] + _Q2 * d[j] + _Q3 * e[j] + _Q4 * f[j] + _Q5 * g[j]
 
 
 @fast_kernel
 def interpolate(coarse, line, fine):
-    """fine (2 M, 2 M) from coarse (M, M); line (M + 4) is scratch."""
-    side = coarse.shape[0]
-    for i in range(side):
-        before, after = coarse[max(i - 1, 0)], coarse[min(i + 1, side - 1)]
-        blend_rows(after, coarse[i], before, coarse[max(i - 2, 0)], line)
+    """fine (2 M, 2 M) from coarse (M, M); line (M + 6) is scratch."""
+    last = coarse.shape[0] - 1
+    for i in range(last + 1):
+        a, b, c = coarse[max(i - 3, 0)], coarse[max(i - 2, 0)], coarse[max(i - 1, 0)]
+        e, f, g = coarse[min(i + 1, last)], coarse[min(i + 2, last)], coarse[min(i + 3, last)]
+        blend_rows((f, e, coarse[i], c, b, a), line)
         split_row(line, fine[2 * i])
-        blend_rows(before, coarse[i], after, coarse[min(i + 2, side - 1)], line)
+        blend_rows((b, c, coarse[i], e, f, g), line)
         split_row(line, fine[2 * i + 1])
 
 

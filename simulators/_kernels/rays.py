@@ -74,7 +74,7 @@ def workspace(fine, points, sources, pixels):
         np.empty((sources, points), a),
         np.empty((side, side), a),
         np.empty((side, side), a),
-        np.empty(side + 4, a),
+        np.empty(side + 6, a),
         np.empty(side * side, np.int32),
         np.empty(side * side, a),
         np.empty(rays, a),

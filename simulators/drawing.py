@@ -79,8 +79,8 @@ class _Profiles:
 
 
 def _single(rows: Array) -> NDArray[np.float32]:
-    """Packed profiles (N, 9) as `brightness_block` takes them, (N, 10), without softening."""
-    rows = np.hstack([rows, np.full((len(rows), 1), 1e-24)])
+    """Packed profiles (N, 9) as `brightness_block` takes them, (N, 14), without a core."""
+    rows = np.hstack([rows, np.full((len(rows), 1), 1e24), np.zeros((len(rows), 4))])
     rows[:, 7] /= math.log(2.0)
     return rows.astype(np.float32)
 

@@ -11,7 +11,6 @@ from simulators._kernels.tracing import BLOCK
 
 _0, _1, _4, _6, _QUARTER, _TINY = (np.float32(value) for value in (0.0, 1.0, 4.0, 6.0, 0.25, 1e-30))
 _ROUGH = np.float32(0.03)  # of the fourth differences; the asymptotic error of the interpolation is 0.017 of them
-_NEAR = np.float32(2.5)  # centres of sources count in full up to 1.5 half extents of a cell, and no more beyond 2.5
 # Quintic interpolation a quarter of a cell off the third of six points.
 _Q = tuple(np.float32(value / 8192.0) for value in (77.0, -693.0, 6930.0, 2310.0, -495.0, 63.0))
 _Q0, _Q1, _Q2, _Q3, _Q4, _Q5 = _Q
@@ -94,13 +93,14 @@ def largest_around(rough, out):
 
 
 @fast_inline_kernel
-def nearness(u, v, ux, uy, vx, vy):
-    """1 where the origin of (u, v) is in or next to a cell with centre u, v and half extents ux + uy, vx + vy; 0
-    beyond."""
-    across = abs(u) / (abs(ux) + abs(uy) + _TINY)
-    along = abs(v) / (abs(vx) + abs(vy) + _TINY)
-    near = _NEAR - (across if across > along else along)  # no min and max: loops over them do not vectorise
-    near = near if near < _1 else _1
+def nearness(u, v, reach2):
+    """1 where the origin of (u, v) is within 3^0.5 of the reach of a cell with centre u, v, 0 beyond twice the reach.
+
+    The reach is the root of the squares of the half sides in both directions: a cell that a lens squeezes to a line is
+    as rough beside a cusp as one that is not.
+    """
+    near = _4 - (u * u + v * v) / reach2
+    near = near if near < _1 else _1  # no min and max: loops over them do not vectorise
     return near if near > _0 else _0
 
 
@@ -116,7 +116,7 @@ def centre_row(bx, by, i, source, height, row):
         u, v = i00 * dx + i01 * dy, i10 * dx + i11 * dy
         ux, uy = i00 * xx + i01 * yx, i00 * xy + i01 * yy
         vx, vy = i10 * xx + i11 * yx, i10 * xy + i11 * yy
-        row[j] += height * nearness(u, v, ux, uy, vx, vy)
+        row[j] += height * nearness(u, v, ux * ux + uy * uy + vx * vx + vy * vy + _TINY)
 
 
 @fast_kernel
@@ -202,12 +202,13 @@ def pad_block(x, y, count):
 
 
 @fast_kernel
-def put_quarters(cells, share, count, seen, planes):
-    """Blend what the rays of `quarter_points` saw (C, 4 count) into the fine planes (C, 2 M, 2 M)."""
+def put_quarters(cells, share, count, seen, most, planes):
+    """Blend what the rays of `quarter_points` saw (C, 4 count), but no more than `most`, into the fine planes (C, 2 M,
+    2 M)."""
     side = planes.shape[1] // 2
     for n in range(count):
         i, j = 2 * (cells[n] // side), 2 * (cells[n] % side)
         for k in range(planes.shape[0]):
             for quarter in range(4):
                 a, b = i + quarter // 2, j + quarter % 2
-                planes[k, a, b] += share[n] * (seen[k, 4 * n + quarter] - planes[k, a, b])
+                planes[k, a, b] += share[n] * (min(seen[k, 4 * n + quarter], most) - planes[k, a, b])

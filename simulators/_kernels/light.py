@@ -244,7 +244,7 @@ def _adder(sum_band):
         """Add profiles first .. last - 1 to the samples (S,) of out (:, B, n, n).
 
         table (rows, nodes); position (S,) fractional table row; shape (S, 7) the matrix M (r = M r0) row by row, the
-        least half-light axis and the centre x, y; sources (S, 10) see `brightness_block`; far (S,); flux (S, B).
+        least half-light axis and the centre x, y; sources (S, 14) see `brightness_block`; far (S,); flux (S, B).
         """
         work = workspace(plan, table)
         for s in range(first, last):

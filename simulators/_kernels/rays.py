@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simulators._kernels import cells, convolving, refining
+from simulators._kernels import cells, convolving, refining, zooming
 from simulators._kernels._jit import fast_kernel, kernel, step_kernel
 from simulators._kernels.tracing import BLOCK, SCRATCH, brightness, trace
 
@@ -54,6 +54,10 @@ class Work(NamedTuple):
     extra: np.ndarray
     order: np.ndarray
     moments: np.ndarray  # (refinements, C, 6)
+    zoomed: np.ndarray  # parts of refinements looked at again, which part, and how much they count
+    part: np.ndarray
+    zoom: np.ndarray
+    before: np.ndarray  # (4, C, parts) what their rays saw
     plane: np.ndarray  # (N, N)
     half: np.ndarray  # (rows, N)
     turned: np.ndarray  # (N, n)
@@ -88,6 +92,10 @@ def workspace(fine, points, sources, pixels):
         np.empty(entries, a),
         np.empty(entries, np.int32),
         np.empty((entries, sources, refining.MOMENTS), a),
+        np.empty(zooming.PARTS, np.int32),
+        np.empty(zooming.PARTS, np.int16),
+        np.empty(zooming.PARTS, a),
+        np.empty((4, sources, zooming.PARTS), a),
         np.empty((fine, fine), a),
         np.empty((rows, fine), a),
         np.empty((fine, pixels), a),
@@ -123,7 +131,7 @@ def split_cells(plan, sources, weights, work):
 def choose_cells(plan, sources, weights, split, rays, limit, work):
     """After the rays of `split_cells`: brightness of the split cells; returns how many refinements there are."""
     brightness(work.u, work.v, rays, sources, work.seen)
-    cells.put_quarters(work.cells, work.share, split, work.seen, work.planes)
+    cells.put_quarters(work.cells, work.share, split, work.seen, plan.limits[2], work.planes)
     refining.rough_quarters(work.planes, weights, work.cells, split, work.plane)
     count = refining.grade(
         *(work.plane, weights, sources, work.cells, work.share, split),
@@ -143,10 +151,41 @@ def next_rays(plan, start, stop, work):
 
 
 @step_kernel
-def keep_rays(plan, sources, start, stop, rays, work):
-    """After the rays of `next_rays`: moments of the refinements start .. stop - 1."""
+def keep_rays(plan, sources, weights, limit, start, stop, rays, parts, work):
+    """After the rays of `next_rays`: moments of the refinements start .. stop - 1; returns how many parts of cells,
+    with the `parts` before, are looked at again."""
     brightness(work.u, work.v, rays, sources, work.seen)
     refining.keep_moments(work.seen, work.order, work.level, start, stop, plan.pattern, work.moments)
+    filled = 0
+    for at in range(start, stop):
+        level = int(work.level[work.order[at]])
+        if level == plan.most_level:
+            parts = zooming.find_parts(
+                *(work.u, work.v, filled, at, level, work.seen, sources, weights, limit, parts),
+                *(work.zoomed, work.part, work.zoom, work.before),
+            )
+        filled += refining.rays_of(level)[1]
+    return parts
+
+
+@step_kernel
+def next_parts(plan, start, stop, work):
+    """Rays for the parts from `start` on; returns (next part, rays)."""
+    room = min(ROOM, work.x.shape[0])
+    return zooming.part_points(
+        *(plan.axis, work.cells, work.order, work.entry, work.level, start, stop, room, plan.pattern),
+        *(work.zoomed, work.part, work.x, work.y),
+    )
+
+
+@step_kernel
+def keep_parts(plan, sources, start, stop, rays, work):
+    """After the rays of `next_parts`: moments with the parts start .. stop - 1."""
+    brightness(work.u, work.v, rays, sources, work.seen)
+    zooming.keep_parts(
+        *(work.seen, work.order, work.level, start, stop, plan.pattern),
+        *(work.zoomed, work.part, work.zoom, work.before, work.moments),
+    )
 
 
 @step_kernel
@@ -167,11 +206,17 @@ def _add_one(plan, lens, terms, sources, weights, flux, work, out):
     split, rays, limit = split_cells(plan, sources, weights, work)
     trace(work.x, work.y, rays, lens, terms, work.trace, work.u, work.v)
     refined = choose_cells(plan, sources, weights, split, rays, limit, work)
-    start = np.int64(0)  # a literal would be a type of its own
+    start, parts = np.int64(0), np.int64(0)  # literals would be types of their own
     while start < refined:
         stop, rays = next_rays(plan, start, refined, work)
         trace(work.x, work.y, rays, lens, terms, work.trace, work.u, work.v)
-        keep_rays(plan, sources, start, stop, rays, work)
+        parts = keep_rays(plan, sources, weights, limit, start, stop, rays, parts, work)
+        start = stop
+    start = np.int64(0)
+    while start < parts:
+        stop, rays = next_parts(plan, start, parts, work)
+        trace(work.x, work.y, rays, lens, terms, work.trace, work.u, work.v)
+        keep_parts(plan, sources, start, stop, rays, work)
         start = stop
     finish(plan, flux, refined, work, out)
 
@@ -180,7 +225,7 @@ def _add_one(plan, lens, terms, sources, weights, flux, work, out):
 def add_lensed(first, last, plan, lens, terms, sources, weights, flux, out):
     """Add lensed Sersic sources to the samples first .. last - 1 of out (S, B, n, n).
 
-    lens (S, 10) and terms (S,): see `trace_block`; sources (S, C, 10) of unit flux: see `brightness_block`; weights
+    lens (S, 10) and terms (S,): see `trace_block`; sources (S, C, 14) of unit flux: see `brightness_block`; weights
     (S, C): how much the sources count where rays are placed; flux (S, C, B).
     """
     work = workspace(plan.axis.shape[0], plan.x.shape[0], flux.shape[1], out.shape[2])

@@ -73,11 +73,11 @@ def cusp(bx, by, quarter, source):
     u, v = source[2] * dx + source[3] * dy, source[4] * dx + source[5] * dy
     ux, uy = _QUARTER * (source[2] * xx + source[3] * yx), _QUARTER * (source[2] * xy + source[3] * yy)
     vx, vy = _QUARTER * (source[4] * xx + source[5] * yx), _QUARTER * (source[4] * xy + source[5] * yy)
-    near = nearness(u, v, ux, uy, vx, vy)
+    reach2 = ux * ux + uy * uy + vx * vx + vy * vy + _TINY
+    near = nearness(u, v, reach2)
     if near == _0:
         return _0
-    reach = max(abs(ux) + abs(uy), abs(vx) + abs(vy)) + _TINY
-    fall = source[8] * (_1 - exp2(-source[7] * exp2(source[6] * log2(reach * reach + _TINY))))
+    fall = source[8] * (_1 - exp2(-source[7] * exp2(source[6] * log2(reach2))))
     area = _4 * abs(ux * vy - uy * vx) + _TINY
     return near * min(fall, abs(source[2] * source[5] - source[3] * source[4]) / area)
 
@@ -159,19 +159,25 @@ def pattern_points(axis, cells, order, entry, level, start, stop, room, pattern,
 
 @fast_kernel
 def sum_moments(seen, pattern, moments):
-    """moments (6,) = means of brightness seen (R,) times 1, x, y, x^2, y^2, x y over one cell, pattern (2, R)."""
-    a = b = c = d = e = f = _0
-    for r in range(seen.shape[0]):
-        x, y, value = pattern[0, r], pattern[1, r], seen[r]
-        a += value
-        b += value * x
-        c += value * y
-        d += value * x * x
-        e += value * y * y
-        f += value * x * y
+    """moments (6,) = means of brightness seen (R,) times 1, x, y, x^2, y^2, x y over one cell, of rays on the lines of
+    pattern (2, R)."""
+    side = 2
+    while side * side < seen.shape[0]:
+        side *= 2
+    m00 = m10 = m01 = m20 = m02 = m11 = _0
+    for first in range(0, seen.shape[0], side):
+        a = b = c = _0
+        for r in range(first, first + side):
+            along = seen[r] * pattern[1, r]
+            a += seen[r]
+            b += along
+            c += along * pattern[1, r]
+        x = pattern[0, first]
+        m00, m10, m20 = m00 + a, m10 + a * x, m20 + a * x * x
+        m01, m11, m02 = m01 + b, m11 + b * x, m02 + c
     scale = _1 / np.float32(seen.shape[0])
-    moments[0], moments[1], moments[2] = scale * a, scale * b, scale * c
-    moments[3], moments[4], moments[5] = scale * d, scale * e, scale * f
+    moments[0], moments[1], moments[2] = scale * m00, scale * m10, scale * m01
+    moments[3], moments[4], moments[5] = scale * m20, scale * m02, scale * m11
 
 
 @fast_kernel

@@ -65,23 +65,29 @@ def trace(x, y, count, lens, terms, work, bx, by):
 
 @fast_kernel
 def brightness_block(bx, by, source, out):
-    """`sersic_brightness` of source = [x, y, i00, i01, i10, i11, 1/(2n), b / ln 2, I0, soft] at bx, by (BLOCK,).
+    """`sersic_brightness` of source = [x, y, i00, i01, i10, i11, 1/(2n), b / ln 2, I0, a, c0, c1, c2, c3] at bx, by
+    (BLOCK,).
 
-    `soft` is added to the squared radius: no ray sees the very tip of a cusp that the others miss.
+    Where q = 1 - a r^2 is positive, brightness is the polynomial c0 + c1 q + c2 q^2 + c3 q^3: a core that rays resolve.
     """
     x0, y0, i00, i01, i10, i11 = source[0], source[1], source[2], source[3], source[4], source[5]
-    power, b, central, soft = source[6], source[7], source[8], source[9]
+    power, b, central, steep = source[6], source[7], source[8], source[9]
+    c0, c1, c2, c3 = source[10], source[11], source[12], source[13]
     for j in range(BLOCK):
         dx = bx[j] - x0
         dy = by[j] - y0
         u = i00 * dx + i01 * dy
         v = i10 * dx + i11 * dy
-        out[j] = central * exp2(-b * exp2(power * log2(u * u + v * v + soft)))
+        r2 = u * u + v * v + _TINY
+        q = _1 - steep * r2
+        core = c0 + q * (c1 + q * (c2 + q * c3))
+        profile = central * exp2(-b * exp2(power * log2(r2)))
+        out[j] = core if q > _0 else profile
 
 
 @fast_kernel
 def brightness(bx, by, count, sources, out):
-    """out (C, :) = brightness of the sources (C, 10), each of unit flux, for the first `count` rays."""
+    """out (C, :) = brightness of the sources (C, 14), each of unit flux, for the first `count` rays."""
     for start in range(0, count, BLOCK):
         stop = start + BLOCK
         for k in range(sources.shape[0]):

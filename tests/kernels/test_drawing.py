@@ -52,7 +52,7 @@ def case(samples=2, size=SIZE, bands=2, modes=8, skew=False, period=1e3, light_a
     """
     above, below = transforms(bands, modes, np.arange(modes) * 0.4, skew)
     centre = RNG.normal(0, light_at, (samples, 2))
-    profiles = np.tile([0.0, 0.0, 1.0, 0.2, 0.1, 0.8, 0.5, 2.4, 0.7, 1e-24], (samples, 1))
+    profiles = np.tile([0.0, 0.0, 1.0, 0.2, 0.1, 0.8, 0.5, 2.4, 0.7, 1e24, 0.0, 0.0, 0.0, 0.0], (samples, 1))
     profiles[:, :2] = centre
     arguments = {
         "table": np.sort(RNG.uniform(0, 1, (6, 40)), axis=1)[:, ::-1].copy(),

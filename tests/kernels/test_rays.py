@@ -62,23 +62,50 @@ def test_rays_of_a_list_do_not_depend_on_its_length():
     assert np.array_equal(traced(x, y, LENS, SHEAR)[:, :40], traced(x[:40], y[:40], LENS, SHEAR))
 
 
-def test_cubics_are_interpolated_exactly_and_are_not_rough():
-    x, y = np.meshgrid(np.arange(10.0), np.arange(10.0), indexing="ij")
-    fine_x, fine_y = np.meshgrid(*[np.repeat(np.arange(10.0), 2) + np.tile([-0.25, 0.25], 10)] * 2, indexing="ij")
+def test_quintics_are_interpolated_exactly_and_cubics_are_not_rough():
+    x, y = np.meshgrid(np.arange(12.0), np.arange(12.0), indexing="ij")
+    fine_x, fine_y = np.meshgrid(*[np.repeat(np.arange(12.0), 2) + np.tile([-0.25, 0.25], 12)] * 2, indexing="ij")
 
     def cubic(x, y):
         return (x**3 - 4 * x**2 + x * y**2 - y**3 + 3) / 100
 
-    fine, row = np.empty((20, 20), np.float32), np.empty(14, np.float32)
-    cells.interpolate(cubic(x, y).astype(np.float32), row, fine)
-    assert np.allclose(fine[4:-4, 4:-4], cubic(fine_x, fine_y)[4:-4, 4:-4], atol=1e-5)
-    cells.rough_row(cubic(x, y).astype(np.float32), 4, row[:10])
-    assert np.abs(row[2:8]).max() < 1e-6
-    spike = np.zeros((10, 10), np.float32)
+    def quintic(x, y):
+        return cubic(x, y) + (x - 5) ** 5 / 1000 - (y - 4) ** 4 * (x - 6) / 1000
+
+    fine, row = np.empty((24, 24), np.float32), np.empty(18, np.float32)
+    cells.interpolate(quintic(x, y).astype(np.float32), row, fine)
+    assert np.allclose(fine[6:-6, 6:-6], quintic(fine_x, fine_y)[6:-6, 6:-6], atol=2e-5)
+    cells.rough_row(cubic(x, y).astype(np.float32), 4, row[:12])
+    assert np.abs(row[2:10]).max() < 1e-6
+    spike = np.zeros((12, 12), np.float32)
     spike[4, 5] = 1.0
-    cells.rough_row(spike, 4, row[:10])
-    assert row[2:8].argmax() == 3
+    cells.rough_row(spike, 4, row[:12])
+    assert row[2:10].argmax() == 3
     assert (row[3:8] > 0.02).all()
+
+
+@pytest.mark.parametrize(("n", "radius"), [(4.0, 0.05), (1.0, 0.3), (8.0, 1.0), (0.5, 0.02)])
+def test_cores_keep_flux_value_and_slope(n, radius):
+    settings = RayAccuracy(cells=3.0, tolerance=2e-3, level=2, series=1e-6, rank=1e-4, even=1)
+    plan = _plan(PixelGrid(8, 0.3), (Gaussian(0.9),), settings)
+    source = Sersic(1.0, radius, n)
+    row = _source_rows([source], plan)[0, 0]
+    edge = radius / np.sqrt(row[9])
+    r = (np.arange(64 * 40) + 0.5) / (64 * 40) * 1.5 * edge
+    seen = np.empty(r.size, np.float32)
+    for start in range(0, r.size, 64):
+        part = slice(start, start + 64)
+        tracing.brightness_block(r[part].astype(np.float32), np.zeros(64, np.float32), row, seen[part])
+    exact = source.brightness(r, 0 * r)[0]
+    outside = r > 1.001 * edge
+    assert np.allclose(seen[outside], exact[outside], rtol=1e-4)
+    beside = np.abs(r / edge - 1) < 0.02
+    assert np.allclose(seen[beside], exact[beside], rtol=1e-2)
+    fine = (np.arange(200_000) + 0.5) / 200_000
+    within = fine**4  # radii that crowd at the cusp
+    flux = (source.brightness(edge * within, 0 * within)[0] * 2 * np.pi * edge**2 * within * 4 * fine**3).mean()
+    mine = (2 * np.pi * r * seen)[r < edge].sum() * (r[1] - r[0])
+    assert mine == pytest.approx(flux, rel=3e-3)
 
 
 def test_rays_of_a_pattern_have_the_moments_of_a_cell():

@@ -8,7 +8,7 @@ import pytest
 
 pytestmark = pytest.mark.reference
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "strong_lens.py"
-LIMITS = {"fast": (9e-3, 2.9e-2), "default": (3e-3, 8e-3), "high": (1e-3, 4e-3)}  # median, worst in units of the peak
+LIMITS = {"fast": (9e-3, 2e-2), "default": (3e-3, 8e-3), "high": (1e-3, 4e-3)}  # median, worst in units of the peak
 
 
 @pytest.fixture(scope="module")

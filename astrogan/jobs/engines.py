@@ -13,11 +13,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from astrogan.jobs.shards import Task, make_shard, probe
+from astrogan.jobs.killers import find_killers
+from astrogan.jobs.shards import Task, given_up, make_shard
 
 __all__ = ["TRIES", "DaskEngine", "LostSchedulerError", "Result", "dask_engine", "in_process"]
 
 TRIES = 3  # deaths of workers on one shard before its samples are searched for the cause
+FOREVER = "1000 days"
 Result = dict[str, Any]
 _ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMBA")}
 
@@ -53,7 +55,8 @@ class DaskEngine:
     def run(self, content: str, folder: Path, tasks: Iterable[Task]) -> Iterator[Result]:
         """Make shards in any order.
 
-        A shard on which `TRIES` workers die is searched for the samples that kill them, and made without them.
+        A shard on which `TRIES` workers die is searched for the samples that kill them, and made without them; if that
+        kills as many, it is given up.
 
         Raises
         ------
@@ -73,10 +76,7 @@ class DaskEngine:
                 with _connected():
                     result = future.result()
             except KilledWorker:
-                skip = tuple(self._killers(content, task))
-                again = self._submit(content, folder, replace(task, skip=skip))
-                with _connected():
-                    result = again.result()
+                result = self._search(content, folder, task)
             future.release()
             yield result
             for more in islice(waiting, 1):
@@ -87,26 +87,16 @@ class DaskEngine:
     def _submit(self, content: str, folder: Path, task: Task) -> Any:
         return self.client.submit(make_shard, content, str(folder), task, self.timeout, pure=False)
 
-    def _killers(self, content: str, task: Task) -> Iterator[int]:
-        """Samples of a shard that kill the process that makes them, found by halving."""
+    def _search(self, content: str, folder: Path, task: Task) -> Result:
+        """The result of a shard on which `TRIES` workers died: made without the samples that kill, or given up."""
         from dask.distributed import KilledWorker
 
-        parts = _halves(task.start, task.start + task.count)
-        while parts:
-            start, stop = parts.pop()
-            try:
-                with _connected():
-                    self.client.submit(probe, content, start, stop, self.timeout, pure=False).result()
-            except KilledWorker:
-                if stop - start == 1:
-                    yield start
-                else:
-                    parts += _halves(start, stop)
-
-
-def _halves(start: int, stop: int) -> list[tuple[int, int]]:
-    middle = (start + stop + 1) // 2
-    return [part for part in ((start, middle), (middle, stop)) if part[0] < part[1]]
+        try:
+            with _connected():
+                skip = self.client.submit(find_killers, content, task, self.timeout, pure=False).result()
+                return dict(self._submit(content, folder, replace(task, skip=tuple(skip))).result())
+        except KilledWorker:
+            return given_up(content, task)
 
 
 @contextmanager
@@ -144,13 +134,17 @@ def dask_engine(workers: int, scheduler: str | None, timeout: float | None) -> I
         "distributed.scheduler.allowed-failures": TRIES - 1,
         "distributed.nanny.pre-spawn-environ": _ONE_THREAD,
         "distributed.admin.tick.limit": "1h",
+        "distributed.worker.profile.enabled": False,  # it keeps 70 kB for every second
         "distributed.comm.timeouts.connect": "10s",
+        "distributed.deploy.lost-worker-timeout": FOREVER,  # else a worker that dies twice in 15 s may never come back
     }
     with ExitStack() as stack:
         stack.enter_context(dask.config.set(settings))
         if scheduler is None:
-            local = {"host": "127.0.0.1", "dashboard_address": None, "silence_logs": 50, "memory_limit": 0}
-            cluster = stack.enter_context(LocalCluster(n_workers=workers, threads_per_worker=1, **local))
+            local: dict[str, Any] = {"host": "127.0.0.1", "dashboard_address": None, "memory_limit": 0}
+            local["scheduler_kwargs"] = {"dashboard_address": "127.0.0.1:0"}  # it is off, but its port is asked for
+            options = {"n_workers": workers, "threads_per_worker": 1, "silence_logs": 50, **local}
+            cluster = stack.enter_context(LocalCluster(**options))
             client = stack.enter_context(Client(cluster))
         else:
             where = {"scheduler_file": scheduler} if os.path.exists(scheduler) else {"address": scheduler}

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,9 +22,7 @@ from astrogan.jobs.kernels import keep_kernels
 from astrogan.jobs.schema import Job, job_sha256
 from astrogan.jobs.stages import Batches
 
-__all__ = ["Task", "Trace", "export_shard", "make_shard", "plan", "probe"]
-
-HUNG = 70  # exit code of a worker whose task took too long
+__all__ = ["Task", "Trace", "export_shard", "given_up", "make_shard", "plan", "time_limit"]
 
 
 class Trace:
@@ -81,25 +79,37 @@ def make_shard(content: str, folder: str, task: Task, timeout: float | None = No
     task
         What to make.
     timeout
-        Seconds after which the process ends itself, for the scheduler to start another.
+        Seconds after which the process ends, for the scheduler to start another.
     """
     keep_kernels()
     job, begun, cpu = Job.model_validate_json(content), time.time(), time.process_time()
     trace, quarantined = Trace(), [_killer(job, number) for number in task.skip]
-    with _watchdog(timeout):
+    with time_limit(timeout):
         shard, header = _make(job, Path(folder), task, quarantined, trace)
         if job.export is not None and shard is not None:
             with trace.span("export"):
                 (Path(folder) / "fits" / f"shard-{shard.shard:05d}.fits").unlink(missing_ok=True)
                 export_shard(Path(folder), shard)
+    result = _result(shard, header, quarantined, begun)
+    spent = {"cpu_seconds": round(time.process_time() - cpu, 3), "peak_mib": _peak_memory()}
+    return result | spent | {"trace": trace.spans}
+
+
+def given_up(content: str, task: Task) -> dict[str, Any]:
+    """What `make_shard` would say about a shard that kills its workers though none of its samples does alone."""
+    job = Job.model_validate_json(content)
+    every = [_killer(job, number) for number in range(task.start, task.start + task.count)]
+    return _result(None, None, every, time.time())
+
+
+def _result(
+    shard: Shard | None, header: Header | None, quarantined: list[dict[str, Any]], begun: float
+) -> dict[str, Any]:
     return {
         "shard": None if shard is None else asdict(shard),
         "header": None if header is None else asdict(header),
         "quarantined": quarantined,
         "seconds": round(time.time() - begun, 3),
-        "cpu_seconds": round(time.process_time() - cpu, 3),
-        "peak_mib": _peak_memory(),
-        "trace": trace.spans,
         "worker": f"{socket.gethostname()}:{os.getpid()}",
     }
 
@@ -131,12 +141,6 @@ def _make(
             quarantined += batches.quarantined
 
 
-def probe(content: str, start: int, stop: int, timeout: float | None = None) -> int:
-    """Make samples and throw them away; whether this kills the process is what one wants to know."""
-    with _watchdog(timeout):
-        return sum(batch.sizes["sample"] for batch in Batches(Job.model_validate_json(content)).between(start, stop))
-
-
 def _killer(job: Job, number: int) -> dict[str, Any]:
     return {"sample_id": number, "seed": job.simulate.seed, "error": "its worker crashed, hung or ran out of memory"}
 
@@ -153,15 +157,16 @@ def export_shard(folder: Path, shard: Shard) -> None:
 
 
 @contextmanager
-def _watchdog(timeout: float | None) -> Iterator[None]:
-    """End the process when the block takes too long: nothing else stops a kernel that hangs."""
-    if timeout is None:
+def time_limit(seconds: float | None) -> Iterator[None]:
+    """End the process (by SIGALRM) when the block takes longer: nothing else stops a kernel that hangs.
+
+    The system's timer needs no lock of Python's, which such a kernel may hold.
+    """
+    if seconds is None:
         yield
         return
-    timer = threading.Timer(timeout, os._exit, (HUNG,))
-    timer.daemon = True
-    timer.start()
+    signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
     finally:
-        timer.cancel()
+        signal.setitimer(signal.ITIMER_REAL, 0)

@@ -19,28 +19,32 @@ observe: {}
 store: {shard_size: 20}
 """
 MODULE = '''
-import os, time
+import os, re, time
 import numpy as np
 import xarray as xr
+import deaths
 from catalogs.schema import Band, Survey
 
 class Toy:
     """Noise keyed by seed and sample; options make it raise, crash, hang or give NaN at a sample."""
 
-    def __init__(self, size=16, delay=0.0, all_fail=False, **at):
-        self.size, self.delay, self.all_fail = size, delay, all_fail
-        for name in ("raise_at", "crash_at", "hang_at", "nan_at", "empty_at"):
+    def __init__(self, size=16, delay=0.0, all_fail=False, all_crash=False, **at):
+        self.size, self.delay, self.all_fail, self.all_crash = size, delay, all_fail, all_crash
+        for name in ("raise_at", "crash_at", "crash_in_company_at", "hang_at", "hold_at", "nan_at", "empty_at"):
             setattr(self, name, at.pop(name, -1))
         if at:
             raise TypeError(f"unknown options {at}")
+        deaths.arrange()
 
     def simulate(self, n, seed, start=0):
         ids = np.arange(start, start + n)
         time.sleep(self.delay)
-        if self.crash_at in ids:
+        if self.crash_at in ids or (self.crash_in_company_at in ids and n > 1) or self.all_crash:
             os._exit(9)
         while self.hang_at in ids:
             time.sleep(0.1)
+        if self.hold_at in ids:
+            re.match("(a+)+$", 60 * "a" + "b")  # for years, without letting go of Python's lock
         if self.raise_at in ids or self.all_fail:
             raise FloatingPointError("the lens equation has no solution")
         def noise(number):
@@ -61,6 +65,49 @@ class Toy:
             attrs={"pixel_scale": 0.2, "survey": survey.to_json(), "simulator": "Toy", "seed": seed},
         )
 '''
+DEATHS = '''
+"""Each process draws its own death: SIGKILL at, or shortly after, the k-th time it touches a file of the store."""
+import multiprocessing, os, signal, sys, threading, time
+import numpy as np
+
+EVENTS = ("open", "os.rename", "os.remove", "os.mkdir", "os.truncate", "fcntl.flock")
+
+def arrange():
+    order = os.environ.get("DEATHS")
+    if order is None:
+        return
+    who, tokens, store, budget, events, seed = order.split(":")
+    if who != ("main" if multiprocessing.parent_process() is None else "worker"):
+        return
+    for number in range(int(budget)):
+        try:
+            token = os.open(os.path.join(tokens, str(number)), os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+            break
+        except FileExistsError:
+            continue
+    else:
+        return
+    random = np.random.default_rng([int(seed), number])
+    left, later = random.integers(int(events)), random.choice([0, 2e-4, 2e-3, 5e-2]) * random.uniform()
+
+    def die():
+        time.sleep(later)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def hook(event, arguments):
+        nonlocal left
+        if event not in EVENTS:
+            return
+        names = [os.fspath(one) for one in arguments[:2] if isinstance(one, str | os.PathLike)]
+        names = [os.path.basename(name) for name in names if store in name]
+        if names:
+            left -= 1
+            if left == -1:
+                os.write(token, f"{event} {names[0]}".encode())
+                threading.Thread(target=die, daemon=True).start() if later else die()
+
+    sys.addaudithook(hook)
+'''
 
 
 @pytest.fixture(scope="session")
@@ -68,6 +115,7 @@ def toy_path(tmp_path_factory):
     """Folder to put on the path: the module and what makes it an installed package."""
     folder = tmp_path_factory.mktemp("toy")
     (folder / "toy_simulator.py").write_text(MODULE)
+    (folder / "deaths.py").write_text(DEATHS)
     made = folder / "toy_simulator-1.0.dist-info"
     made.mkdir()
     (made / "METADATA").write_text("Metadata-Version: 2.1\nName: toy-simulator\nVersion: 1.0\n")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import resource
@@ -27,77 +26,6 @@ def started(log, process):
     """Wait until the run has begun, or ended."""
     while process.poll() is None and not log.exists():
         time.sleep(0.01)
-
-
-def workers_of(log):
-    """Process ids of the workers that the log names."""
-    lines = [json.loads(line) for line in log.read_text().splitlines(keepends=True) if line.endswith("\n")]
-    return {int(line["worker"].split(":")[1]) for line in lines if line["event"] == "shard"}
-
-
-def test_killed_at_any_time_and_resumed(run, command, job, whole, tmp_path, tree, fault_scale, faults):
-    """SIGKILL at random times until enough have hit; then the rest is made, and all is as if nothing had happened."""
-    rng, kills, folder, number = np.random.default_rng(1), 0, tmp_path / "killed0", 0
-    while kills < 3 * fault_scale:
-        log = folder / "log.jsonl"
-        process = subprocess.Popen(**command("run", job, "--out", folder, "--workers", 0, "--resume"))
-        size = log.stat().st_size if log.exists() else 0
-        while process.poll() is None and not (log.exists() and log.stat().st_size > size):
-            time.sleep(0.005)
-        time.sleep(rng.uniform(0, 0.4))
-        process.kill()
-        _, err = process.communicate()
-        if process.returncode == -signal.SIGKILL:
-            kills += 1
-            faults()
-        if process.returncode == 0:
-            assert tree(folder) == tree(whole)
-            number += 1
-            folder = tmp_path / f"killed{number}"
-        else:
-            assert "Traceback" not in err
-    code, _, err = run("run", job, "--out", folder, "--workers", 0, "--resume")
-    assert code == 0, err
-    assert tree(folder) == tree(whole)
-    assert not verify_store(folder)
-
-
-@needs_dask
-def test_killed_workers_are_replaced(command, job, whole, tmp_path, tree, fault_scale, faults):
-    rng = np.random.default_rng(2)
-    for number in range(fault_scale):
-        folder = tmp_path / f"workers{number}"
-        process = subprocess.Popen(**command("run", job, "--out", folder, "--workers", 2))
-        log, kills = folder / "log.jsonl", 0
-        started(log, process)
-        while process.poll() is None and kills < 2:
-            time.sleep(rng.uniform(0, 0.3))
-            for worker in workers_of(log):
-                try:
-                    os.kill(worker, signal.SIGKILL)
-                    kills += 1
-                    faults()
-                    break
-                except ProcessLookupError:
-                    continue
-        _, err = process.communicate(timeout=120)
-        assert process.returncode == 0, err
-        assert tree(folder) == tree(whole)
-
-
-@needs_dask
-@long
-def test_the_whole_family_killed_and_resumed(run, command, job, whole, tmp_path, tree):
-    """The main process dies with the scheduler in it: workers end by themselves, and the next run finds no lock."""
-    process = subprocess.Popen(**command("run", job, "--out", "family", "--workers", 2))
-    log = tmp_path / "family" / "log.jsonl"
-    while process.poll() is None and not (log.exists() and '"shard"' in log.read_text()):
-        time.sleep(0.01)
-    process.kill()
-    process.communicate()
-    code, _, err = run("run", job, "--out", "family", "--workers", 0, "--resume")
-    assert code == 0, err
-    assert tree(tmp_path / "family") == tree(whole)
 
 
 def test_a_full_disk(run, run_apart, job, whole, tmp_path, tree):

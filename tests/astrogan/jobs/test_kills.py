@@ -1,0 +1,128 @@
+"""SIGKILL of runs and of their workers, at any time and at every step: the rest is made, as if nothing had happened."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import time
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+
+from astrogan.dataset.verification import verify_store
+
+pytestmark = pytest.mark.fault
+needs_dask = pytest.mark.skipif(find_spec("dask") is None, reason="needs dask")
+long = pytest.mark.skipif(os.environ.get("ASTROGAN_FAULT_SCALE", "1") == "1", reason="left to make fault")
+STEPS = {  # event and file -> what the process was about to do, or had just done
+    r"(open|fcntl.flock) \.lock": "lock",
+    r"\w+(\.\w+)? \.?job\.yaml": "job file",
+    r"os.mkdir": "new folder",
+    r"open \.shard": "shard: writing",
+    r"os.rename \.shard": "shard: renaming",
+    r"(os.remove \.shard|open shards$)": "shard: between renaming and manifest",
+    r"open shard-": "looking at shards that are there",
+    r"open manifest.jsonl": "manifest: a line, or reading",
+    r"\w+(\.\w+)? \.manifest": "manifest: as a whole",
+    r"open log.jsonl": "log: a line",
+}
+
+
+def step_of(event):
+    """Which step an event of the file system belongs to."""
+    return next((step for pattern, step in STEPS.items() if re.match(pattern, event)), "manifest: as a whole")
+
+
+def only_whole_files(folder, whole):
+    """Every shard that has its name is whole, whenever the run died."""
+    for path in (folder / "shards").glob("shard-*"):
+        assert path.read_bytes() == (whole / "shards" / path.name).read_bytes()
+
+
+@pytest.fixture
+def live(command, job, tmp_path):
+    """``live(folder, rng, by_clock, seconds)``: a run that may be killed; its exit code, stderr and where it died."""
+    tokens = tmp_path / "tokens"
+    tokens.mkdir()
+
+    def live(folder, rng, by_clock, seconds):
+        line = command("run", job, "--out", folder, "--workers", 0, "--resume")
+        number = len(list(tokens.iterdir()))
+        if by_clock:
+            process = subprocess.Popen(**line)
+            time.sleep(rng.uniform(0, seconds))
+            process.kill()
+            where = "by the clock" if folder.exists() else "by the clock: importing"
+        else:
+            line["env"]["DEATHS"] = f"main:{tokens}:{folder.name}:{number + 1}:100:{rng.integers(2**31)}"
+            process = subprocess.Popen(**line)
+        _, err = process.communicate(timeout=120)
+        if process.returncode == -signal.SIGKILL and not by_clock:
+            where = step_of((tokens / str(number)).read_text())
+        (tokens / str(number)).touch()
+        assert "Traceback" not in err, err
+        return process.returncode, err, where if process.returncode == -signal.SIGKILL else ""
+
+    return live
+
+
+def test_killed_at_any_time_and_resumed(run, command, job, live, whole, tmp_path, tree, fault_scale, faults):
+    """A third of the kills by the clock, over the whole life of a run; the others at a step drawn by lot."""
+    rng, kills, number = np.random.default_rng(1), 0, 0
+    begun = time.monotonic()
+    subprocess.run(**command("run", job, "--out", "undisturbed", "--workers", 0), timeout=120, check=True)
+    seconds = time.monotonic() - begun
+    folder = tmp_path / "killed0"
+    while kills < 4 * fault_scale:
+        code, err, where = live(folder, rng, kills % 3 == 0, seconds)
+        if code == -signal.SIGKILL:
+            kills += 1
+            faults(where)
+            only_whole_files(folder, whole)
+            continue
+        assert code == 0, err
+        assert tree(folder) == tree(whole)
+        number += 1
+        folder = tmp_path / f"killed{number}"
+    code, _, err = run("run", tmp_path / "job.yaml", "--out", folder, "--workers", 0, "--resume")
+    assert code == 0, err
+    assert tree(folder) == tree(whole)
+    assert not verify_store(folder)
+
+
+@needs_dask
+def test_killed_workers_are_replaced(command, job, whole, tmp_path, tree, fault_scale, faults):
+    """Up to five deaths in a run of two workers: at a step drawn by lot, or up to 50 ms after it."""
+    kills, number = 0, 0
+    while kills < 2 * fault_scale:
+        folder, tokens = tmp_path / f"workers{number}", tmp_path / f"tokens{number}"
+        tokens.mkdir()
+        line = command("run", job, "--out", folder, "--workers", 2)
+        line["env"]["DEATHS"] = f"worker:{tokens}:{folder.name}:{min(5, 2 * fault_scale - kills)}:8:{number}"
+        done = subprocess.run(**line, timeout=200, check=False)
+        assert done.returncode == 0, done.stderr
+        assert "Traceback" not in done.stderr
+        assert tree(folder) == tree(whole)
+        for event in filter(None, (token.read_text() for token in tokens.iterdir())):
+            faults(f"worker: {step_of(event)}")
+            kills += 1
+        number += 1
+    assert not verify_store(folder)
+
+
+@needs_dask
+@long
+def test_the_whole_family_killed_and_resumed(run, command, job, whole, tmp_path, tree, faults):
+    """The main process dies with the scheduler in it: workers end by themselves, and the next run finds no lock."""
+    process = subprocess.Popen(**command("run", job, "--out", "family", "--workers", 2))
+    log = tmp_path / "family" / "log.jsonl"
+    while process.poll() is None and not (log.exists() and '"shard"' in log.read_text()):
+        time.sleep(0.01)
+    process.kill()
+    process.communicate()
+    code, _, err = run("run", job, "--out", "family", "--workers", 0, "--resume")
+    assert code == 0, err
+    assert tree(tmp_path / "family") == tree(whole)

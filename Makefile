@@ -33,7 +33,7 @@ unit: $(VENV)/.dev
 
 # The tests of faults again, with many times as many of them.
 fault: $(VENV)/.dev
-	ASTROGAN_FAULT_SCALE=30 $(PYTEST) -m fault
+	ASTROGAN_FAULT_SCALE=30 $(PYTEST) -m fault -n 2 --dist loadfile
 
 docs: $(VENV)/.dev
 	$(PYTEST) README.md docs
@@ -41,8 +41,10 @@ docs: $(VENV)/.dev
 galleries: $(VENV)/.dev
 	set -e; for script in lenses psfs surveys kids; do $(BIN)/python docs/galleries/$$script.py; done
 
+# Without the two that take half an hour each: python benchmarks/reliability.py, python benchmarks/soak.py.
+LONG := benchmarks/reliability.py benchmarks/soak.py
 bench: $(VENV)/.dev
-	set -e; for script in $(filter-out benchmarks/_%,$(wildcard benchmarks/*.py)); do echo "== $$script"; PATH="$(CURDIR)/$(BIN):$$PATH" python $$script; done
+	set -e; for script in $(filter-out benchmarks/_% $(LONG),$(wildcard benchmarks/*.py)); do echo "== $$script"; PATH="$(CURDIR)/$(BIN):$$PATH" python $$script; done
 
 clean:
 	rm -rf $(VENV) build dist .coverage* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

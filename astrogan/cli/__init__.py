@@ -202,6 +202,7 @@ def main() -> None:
     """
     try:
         app()
-    except (ValueError, OSError, FloatingPointError, ImportError) as error:
-        print(f"astrogan: {' '.join(str(error).split())}", file=sys.stderr)
+    except (ValueError, OSError, FloatingPointError, ImportError, MemoryError) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        print(f"astrogan: {reason}", file=sys.stderr)
         sys.exit(4 if isinstance(error, OSError) and error.errno in DISK else 1)

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from astrogan.dataset.verification import Fault
 
 __all__ = ["run_verify"]
 
@@ -30,9 +34,26 @@ def run_verify(store: Path, rebuild_manifest: bool) -> None:
             manifest, faults = rebuild(store)
             step.done(f"manifest of {len(manifest.shards)} whole shards written")
         else:
-            faults = verify_store(store, step.advance)
+            faults = [*verify_store(store, step.advance), *_faults_of_job(store)]
             step.done(f"{len(faults)} faults" if faults else "as it was written")
     for fault in faults:
         print(fault)
     if faults:
         raise typer.Exit(1)
+
+
+def _faults_of_job(store: Path) -> list[Fault]:
+    from astrogan.dataset.hdf5 import StoreError
+    from astrogan.dataset.manifest import read_manifest
+    from astrogan.dataset.verification import Fault
+    from astrogan.jobs.resume import JOB_FILE, check_kept_job
+
+    try:
+        made = read_manifest(store).header.job_sha256
+    except (StoreError, OSError):  # which has been told already
+        return []
+    try:
+        check_kept_job(store, made)
+    except (ValueError, OSError) as error:
+        return [Fault(JOB_FILE, str(error))]
+    return []

@@ -15,9 +15,9 @@ from astrogan.dataset.shard_reader import check_file
 from astrogan.dataset.verification import examine, file_sha256
 from astrogan.jobs.schema import Job, job_from, job_sha256
 from astrogan.jobs.shards import Task
-from astrogan.jobs.strict_yaml import parse_yaml
+from astrogan.jobs.strict_yaml import MAX_SIZE, parse_yaml
 
-__all__ = ["JOB_FILE", "keep_job", "whole_shards"]
+__all__ = ["JOB_FILE", "check_kept_job", "keep_job", "whole_shards"]
 
 JOB_FILE = "job.yaml"
 
@@ -40,6 +40,21 @@ def keep_job(folder: Path, job: Job) -> None:
         there = other.model_dump(mode="json", by_alias=True, exclude={"out"}, exclude_none=True)
         keys = [f"{a}.{b}" for a in {**there, **content} for b in _differing(there.get(a), content.get(a))]
         raise ValueError(f"{folder} holds another job; different are: {', '.join(sorted(keys))}")
+
+
+def check_kept_job(folder: Path, sha256: str) -> None:
+    """See that the job that a folder keeps, if it keeps one, is the one of its shards.
+
+    Raises
+    ------
+    ValueError
+        If it is damaged or another.
+    """
+    path = folder / JOB_FILE
+    if not path.is_file():
+        return
+    if path.stat().st_size > MAX_SIZE or job_sha256(job_from(parse_yaml(path.read_bytes()))) != sha256:
+        raise ValueError("not the job that made the shards")
 
 
 def _differing(first: object, second: object) -> list[str]:

@@ -20,7 +20,7 @@ from astrogan.jobs.judging import two_sample_scores
 from astrogan.jobs.resume import keep_job, whole_shards
 from astrogan.jobs.schema import Job, job_from
 from astrogan.jobs.shards import Task, export_shard, plan
-from astrogan.jobs.stages import BATCH, Batches, check_job, weights_of
+from astrogan.jobs.stages import Batches, check_job, weights_of
 from astrogan.jobs.strict_yaml import MAX_SIZE, parse_yaml
 
 __all__ = ["Estimate", "Summary", "Workers", "estimate", "load_job", "run_job"]
@@ -137,8 +137,8 @@ def _put(content: Any, keys: list[str], value: Any, setting: str) -> None:
 def estimate(job: Job) -> Estimate:
     """Time and bytes of a whole job, measured on its first samples in this process."""
     tasks = plan(job)
-    count = min(BATCH, tasks[0].count)
     batches = Batches(job)
+    count = min(batches.size, tasks[0].count)
     batches.make(tasks[0].start, count)  # compiles
     begun = time.perf_counter()
     with ShardWriter(count, job.store.codec) as writer:

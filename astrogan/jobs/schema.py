@@ -131,6 +131,11 @@ class Job(BaseModel):
     export: Export | None = None
     store: Store = Store()
 
+    @property
+    def sample_bytes(self) -> int:
+        """Bytes of a raw sample with four planes, at most."""
+        return 4 * self.simulate.size**2 * len(self.simulate.bands or "ugrizy") * 4
+
     @field_validator("out")
     @classmethod
     def _below(cls, out: str | None) -> str | None:
@@ -145,7 +150,7 @@ class Job(BaseModel):
     def _fits_together(self) -> Job:
         if self.refine is not None and self.observe is None:
             raise ValueError("refine needs observe: refiners work on noisy images")
-        sample = 4 * self.simulate.size**2 * len(self.simulate.bands or "ugrizy") * 4
+        sample = self.sample_bytes
         if sample > MAX_SAMPLE or sample * self.store.shard_size > MAX_SHARD:
             raise ValueError(
                 f"a shard of {self.store.shard_size} samples of {sample / 2**20:.3g} MiB is too large; at most "

@@ -17,9 +17,13 @@ from astrogan.jobs.judging import check_real
 from astrogan.jobs.schema import PLANES, Job, Simulate
 from catalogs.checks import one_of
 
-__all__ = ["BATCH", "FLAGS", "Batches", "check_job", "simulator_of_job", "weights_of"]
+__all__ = ["FEW", "FLAGS", "Batches", "check_job", "simulator_of_job", "weights_of"]
 
-BATCH = 256  # samples that are made together; part of the plan, so that shards do not depend on memory
+BATCH = 256  # samples that are made together, at most
+MAX_BATCH = 2**28  # bytes of their planes
+
+BATCH = 256  # samples that are made together, at most
+MAX_BATCH = 2**28  # bytes of their planes
 FEW = 8
 FLAGS = {1: "not_finite", 2: "empty"}  # bits of qc_flag
 _SIMULATE = ("survey", "bands", "size", "population", "pixel_scale", "accuracy", "neighbours")
@@ -38,10 +42,15 @@ class Batches:
     job: Job
     quarantined: list[dict[str, Any]] = field(default_factory=list)
 
+    @property
+    def size(self) -> int:
+        """Samples that are made together; what they are does not depend on it."""
+        return max(1, min(BATCH, MAX_BATCH // self.job.sample_bytes))
+
     def between(self, start: int, stop: int, skip: Collection[int] = ()) -> Iterator[xr.Dataset]:
         """Samples start … stop-1 without those to `skip`."""
-        for first in range(start, stop, BATCH):
-            last = min(first + BATCH, stop)
+        for first in range(start, stop, self.size):
+            last = min(first + self.size, stop)
             if any(first <= number < last for number in skip):
                 yield from self._one_by_one(first, last, skip)
                 continue

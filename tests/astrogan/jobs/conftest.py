@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -109,6 +110,33 @@ def arrange():
     sys.addaudithook(hook)
 '''
 
+FORKS = '''
+"""Runs commands from stdin, each in a fork of this process, which has loaded all that they need; tells exit codes."""
+import json, os, sys, traceback
+import toy_simulator
+from astrogan.cli import jobs, main
+from astrogan.jobs import run
+
+for line in sys.stdin:
+    arguments, environment, out = json.loads(line)
+    pid = os.fork()
+    if not pid:
+        os.environ.update(environment)
+        file, sys.argv = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), ["astrogan", *arguments]
+        os.dup2(file, 1), os.dup2(file, 2)
+        code = 99
+        try:
+            main()
+            code = 0
+        except SystemExit as stop:
+            code = stop.code
+        except BaseException:
+            traceback.print_exc()
+        sys.stderr.flush()
+        os._exit(code)
+    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
+'''
+
 
 @pytest.fixture(scope="session")
 def toy_path(tmp_path_factory):
@@ -140,6 +168,23 @@ def shell(toy_path, folder, *arguments):
 def command(toy_path, tmp_path):
     """``command(*arguments)``: for `subprocess.Popen`."""
     return partial(shell, toy_path, tmp_path)
+
+
+@pytest.fixture
+def run_forked(toy_path, tmp_path):
+    """``run_forked(environment, *arguments)``: exit code and output of a command, without the time for imports."""
+    line = shell(toy_path, tmp_path)
+    line |= {"args": [sys.executable, "-c", FORKS], "stdin": subprocess.PIPE, "stderr": None}
+    with subprocess.Popen(**line) as parent:
+
+        def run(environment, *arguments):
+            out = tmp_path / "out.txt"
+            parent.stdin.write(json.dumps([[*map(str, arguments)], environment, str(out)]) + "\n")
+            parent.stdin.flush()
+            return int(parent.stdout.readline()), out.read_text()
+
+        yield run
+        parent.stdin.close()
 
 
 @pytest.fixture

@@ -43,51 +43,58 @@ def only_whole_files(folder, whole):
 
 
 @pytest.fixture
-def live(command, job, tmp_path):
-    """``live(folder, rng, by_clock, seconds)``: a run that may be killed; its exit code, stderr and where it died."""
+def killed_by_lot(run_forked, job, tmp_path):
+    """``killed_by_lot(folder, seed)``: a run that dies at a step drawn by lot, unless it ends first."""
     tokens = tmp_path / "tokens"
     tokens.mkdir()
 
-    def live(folder, rng, by_clock, seconds):
-        line = command("run", job, "--out", folder, "--workers", 0, "--resume")
-        number = len(list(tokens.iterdir()))
-        if by_clock:
-            process = subprocess.Popen(**line)
-            time.sleep(rng.uniform(0, seconds))
-            process.kill()
-            where = "by the clock" if folder.exists() else "by the clock: importing"
-        else:
-            line["env"]["DEATHS"] = f"main:{tokens}:{folder.name}:{number + 1}:100:{rng.integers(2**31)}"
-            process = subprocess.Popen(**line)
-        _, err = process.communicate(timeout=120)
-        if process.returncode == -signal.SIGKILL and not by_clock:
-            where = step_of((tokens / str(number)).read_text())
-        (tokens / str(number)).touch()
-        assert "Traceback" not in err, err
-        return process.returncode, err, where if process.returncode == -signal.SIGKILL else ""
+    def live(folder, seed):
+        token = tokens / "0"
+        token.unlink(missing_ok=True)
+        order = {"DEATHS": f"main:{tokens}:{folder.name}:1:100:{seed}"}
+        code, err = run_forked(order, "run", job, "--out", folder, "--workers", 0, "--resume")
+        return code, step_of(token.read_text()), err
 
     return live
 
 
-def test_killed_at_any_time_and_resumed(run, command, job, live, whole, tmp_path, tree, fault_scale, faults):
-    """A third of the kills by the clock, over the whole life of a run; the others at a step drawn by lot."""
-    rng, kills, number = np.random.default_rng(1), 0, 0
+@pytest.fixture
+def killed_by_clock(command, job):
+    """``killed_by_clock(folder, seconds)``: a run that gets so many seconds from the start of its process on."""
+
+    def live(folder, seconds):
+        process = subprocess.Popen(**command("run", job, "--out", folder, "--workers", 0, "--resume"))
+        time.sleep(seconds)
+        process.kill()
+        _, err = process.communicate(timeout=120)
+        return process.returncode, "by the clock" if folder.exists() else "by the clock: importing", err
+
+    return live
+
+
+def test_killed_at_any_time_and_resumed(
+    run, command, killed_by_lot, killed_by_clock, whole, tmp_path, tree, fault_scale, faults
+):
+    """A quarter of the kills by the clock, over the whole life of a process; the others at a step drawn by lot."""
+    rng, kills, lives, folder = np.random.default_rng(1), 0, 0, tmp_path / "killed0"
+    line = ("run", tmp_path / "job.yaml", "--workers", 0)
     begun = time.monotonic()
-    subprocess.run(**command("run", job, "--out", "undisturbed", "--workers", 0), timeout=120, check=True)
+    subprocess.run(**command(*line, "--out", "undisturbed"), timeout=120, check=True)
     seconds = time.monotonic() - begun
-    folder = tmp_path / "killed0"
-    while kills < 4 * fault_scale:
-        code, err, where = live(folder, rng, kills % 3 == 0, seconds)
+    while kills < -(-100 * fault_scale // 30):
+        lives += 1
+        by_lot = kills % 4
+        code, step, err = killed_by_lot(folder, lives) if by_lot else killed_by_clock(folder, rng.uniform(0, seconds))
+        assert "Traceback" not in err, err
         if code == -signal.SIGKILL:
             kills += 1
-            faults(where)
+            faults(step)
             only_whole_files(folder, whole)
             continue
         assert code == 0, err
         assert tree(folder) == tree(whole)
-        number += 1
-        folder = tmp_path / f"killed{number}"
-    code, _, err = run("run", tmp_path / "job.yaml", "--out", folder, "--workers", 0, "--resume")
+        folder = tmp_path / f"killed{lives}"
+    code, _, err = run(*line, "--out", folder, "--resume")
     assert code == 0, err
     assert tree(folder) == tree(whole)
     assert not verify_store(folder)
@@ -95,13 +102,13 @@ def test_killed_at_any_time_and_resumed(run, command, job, live, whole, tmp_path
 
 @needs_dask
 def test_killed_workers_are_replaced(command, job, whole, tmp_path, tree, fault_scale, faults):
-    """Up to five deaths in a run of two workers: at a step drawn by lot, or up to 50 ms after it."""
-    kills, number = 0, 0
-    while kills < 2 * fault_scale:
+    """Up to ten deaths in a run of two workers: at a step drawn by lot, or up to 50 ms after it."""
+    kills, number, wanted = 0, 0, -(-50 * fault_scale // 30)
+    while kills < wanted:
         folder, tokens = tmp_path / f"workers{number}", tmp_path / f"tokens{number}"
         tokens.mkdir()
         line = command("run", job, "--out", folder, "--workers", 2)
-        line["env"]["DEATHS"] = f"worker:{tokens}:{folder.name}:{min(5, 2 * fault_scale - kills)}:8:{number}"
+        line["env"]["DEATHS"] = f"worker:{tokens}:{folder.name}:{min(10, wanted - kills)}:8:{number}"
         done = subprocess.run(**line, timeout=200, check=False)
         assert done.returncode == 0, done.stderr
         assert "Traceback" not in done.stderr

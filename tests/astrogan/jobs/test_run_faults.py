@@ -48,24 +48,62 @@ def test_a_full_disk(run, run_apart, job, whole, tmp_path, tree):
     assert tree(tmp_path / "full") == tree(whole)
 
 
-@pytest.mark.parametrize(
-    ("workers", "kind"), [(0, "raise_at"), (1, "crash_at"), pytest.param(2, "hang_at", marks=long)]
-)
-def test_a_poisoned_sample_is_quarantined_and_named(run_apart, job, tmp_path, workers, kind):
+@pytest.mark.parametrize("room", [0, 100, 20_000])
+def test_a_full_disk_at_every_file(run, command, job, whole, tmp_path, tree, room):
+    """Too full for the job, the manifest, the log or any shard: one line each time, and a resume that completes."""
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
+
+    line = command("run", job, "--out", "full", "--workers", 0)
+    process = subprocess.Popen(**line, preexec_fn=limit)
+    _, err = process.communicate(timeout=100)
+    assert process.returncode == 4
+    assert err.startswith("astrogan: "), err
+    assert err.count("\n") == 1
+    assert not list((tmp_path / "full").rglob("*.tmp"))
+    assert not list((tmp_path / "full" / "shards").iterdir())
+    assert run("run", job, "--out", "full", "--workers", 0, "--resume")[0] == 0
+    assert tree(tmp_path / "full") == tree(whole)
+
+
+POISON = [
+    (0, "raise_at", [45]),
+    (1, "crash_at", [45]),
+    pytest.param(2, "hang_at", [45], marks=long),
+    pytest.param(1, "hold_at", [45], marks=long),
+    pytest.param(1, "crash_in_company_at", [44, 45, 46, 47], marks=long),  # alone it can be made: its shard is given up
+]
+
+
+@pytest.mark.parametrize(("workers", "kind", "lost"), POISON)
+def test_a_poisoned_sample_is_quarantined_and_named(run_apart, job, tmp_path, workers, kind, lost):
     if workers and find_spec("dask") is None:
         pytest.skip("needs dask")
-    poison = ("--set", f"simulate.options={{{kind}: 45}}", "--timeout", 4)
+    poison = ("--set", f"simulate.options={{{kind}: 45}}", *(("--timeout", 10) if kind.startswith("h") else ()))
     small = ("--set", "simulate.samples=13", "--set", "simulate.start=40", "--set", "store.shard_size=4")
     code, out, err = run_apart("run", job, "--out", "poisoned", "--workers", workers, *poison, *small)
     assert code == 3, err
-    assert out.startswith("quarantined: sample 45, seed 7: ")
-    assert out.count("\n") == 1
+    assert [line.partition(":")[2].split(":")[0] for line in out.splitlines()] == [
+        f" sample {number}, seed 7" for number in lost
+    ]
     assert not verify_store(tmp_path / "poisoned")
     ids = open_samples(tmp_path / "poisoned")["sample_id"].values
-    assert ids.tolist() == [number for number in range(40, 53) if number != 45]
-    code, _, err = run_apart("run", job, "--out", "poisoned", "--workers", 0, *poison, *small, "--resume")
-    assert code == 3  # still: nothing is to be made, and the sample is missing as before
-    assert "1 quarantined, which log.jsonl names" in err
+    assert ids.tolist() == [number for number in range(40, 53) if number not in lost]
+    if len(lost) == 1:  # still: nothing is to be made, and the sample is missing as before
+        code, _, err = run_apart("run", job, "--out", "poisoned", "--workers", 0, *poison, *small, "--resume")
+        assert code == 3
+        assert "1 quarantined, which log.jsonl names" in err
+
+
+@needs_dask
+@long
+def test_a_simulator_that_always_crashes_is_not_poison(run_apart, job, tmp_path):
+    crash = ("--set", "simulate.options={all_crash: true}")
+    code, _, err = run_apart("run", job, "--out", "all", "--workers", 1, *crash)
+    assert code == 1
+    assert re.search(r"each of the samples \d+ … \d+ ends the process that makes it", err)
+    assert not list((tmp_path / "all" / "shards").iterdir())
 
 
 def test_pixels_that_are_no_numbers_are_flagged(run, job, tmp_path):

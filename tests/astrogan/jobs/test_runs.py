@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -34,6 +36,16 @@ def test_an_array_of_jobs_makes_the_same(run, job, whole, tmp_path, tree):
         assert code == 0, err
         assert ("other jobs of the array are still to end" in err) == (k == 1)
     assert tree(tmp_path / "array") == tree(whole)
+
+
+@pytest.mark.fault
+@pytest.mark.skipif(find_spec("dask") is None, reason="needs dask")
+@pytest.mark.skipif(os.environ.get("ASTROGAN_FAULT_SCALE", "1") == "1", reason="left to make fault")
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_any_number_of_workers_makes_the_same(run_apart, job, whole, tmp_path, tree, workers):
+    code, _, err = run_apart("run", job, "--out", "many", "--workers", workers)
+    assert code == 0, err
+    assert tree(tmp_path / "many") == tree(whole)
 
 
 def test_a_run_in_pieces_makes_the_same(run, job, whole, tmp_path, tree):
@@ -142,3 +154,13 @@ def test_refusals_come_before_work(run, job, tmp_path, options, words):
     assert words in err
     assert err.count("\n") == 1
     assert [path.name for path in tmp_path.iterdir()] == ["job.yaml"]
+
+
+def test_a_damaged_job_is_named(run, job, tmp_path):
+    assert run("run", job, "--out", "made", "--workers", 0, "--set", "simulate.samples=9")[0] == 0
+    kept = tmp_path / "made" / "job.yaml"
+    for content in (kept.read_text().replace("seed: 7", "seed: 8"), "{", "\0"):
+        kept.write_text(content)
+        code, out, err = run("verify", "made")
+        assert code == 1, err
+        assert out.startswith("job.yaml: ")

@@ -56,7 +56,7 @@ class Batches:
                 continue
             try:
                 yield self.make(first, last - first)
-            except (OSError, MemoryError, ImportError):
+            except (OSError, ImportError):
                 raise
             except Exception as error:
                 if last - first == 1:
@@ -78,7 +78,7 @@ class Batches:
                 continue
             try:
                 made = self.make(number, 1)
-            except (OSError, MemoryError, ImportError):
+            except (OSError, ImportError):
                 raise
             except Exception as error:
                 failed, last = failed + 1, ValueError(f"sample {number}: {error}")

@@ -103,19 +103,22 @@ def test_a_failing_step_keeps_the_old_file_and_no_other(samples, stored, monkeyp
     assert stored.read_bytes() == before
 
 
-def test_truncated_files_are_always_refused(stored, tmp_path):
+@pytest.mark.fault
+def test_truncated_files_are_always_refused(stored, tmp_path, fault_scale, faults):
     whole = stored.read_bytes()
-    for length in np.linspace(0, len(whole) - 1, 25).astype(int):
+    for length in np.linspace(0, len(whole) - 1, 25 * fault_scale).astype(int):
         (tmp_path / "cut.h5").write_bytes(whole[:length])
         with pytest.raises(StoreError, match=r"cut.h5: (damaged|not an HDF5 file)"):
             read_samples(tmp_path / "cut.h5")
+        faults()
 
 
-def test_flipped_bits_are_never_returned_as_data(stored, tmp_path):
-    """80 single bits anywhere: the file is refused in one line or gives exactly what was written."""
+@pytest.mark.fault
+def test_flipped_bits_are_never_returned_as_data(stored, tmp_path, fault_scale, faults):
+    """Single bits anywhere: the file is refused in one line or gives exactly what was written."""
     whole, good, rng = stored.read_bytes(), read_samples(stored), np.random.default_rng(2)
     messages = []
-    for _ in range(80):
+    for _ in range(60 + 20 * fault_scale):
         damaged = bytearray(whole)
         damaged[rng.integers(len(whole))] ^= 1 << rng.integers(8)
         (tmp_path / "bit.h5").write_bytes(damaged)
@@ -123,11 +126,13 @@ def test_flipped_bits_are_never_returned_as_data(stored, tmp_path):
             xr.testing.assert_identical(read_samples(tmp_path / "bit.h5"), good)
         except StoreError as error:
             messages.append(str(error))
+        faults()
     assert len(messages) > 15
     assert all("\n" not in text and "bit.h5: " in text for text in messages)
 
 
-def test_flipped_bits_in_pixels_are_always_refused(stored, tmp_path):
+@pytest.mark.fault
+def test_flipped_bits_in_pixels_are_always_refused(stored, tmp_path, faults):
     whole, rng = stored.read_bytes(), np.random.default_rng(3)
     with h5py.File(stored) as file:
         chunks = [file["image"].id.get_chunk_info(k) for k in range(6)]
@@ -138,6 +143,7 @@ def test_flipped_bits_in_pixels_are_always_refused(stored, tmp_path):
         (tmp_path / "pixel.h5").write_bytes(damaged)
         with pytest.raises(StoreError):
             read_samples(tmp_path / "pixel.h5")
+        faults()
 
 
 def _external_link(file, folder):
@@ -210,6 +216,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("spoil", HOSTILE)
 def test_hostile_files_are_refused(samples, stored, tmp_path, spoil):
     path = tmp_path / "hostile.h5"

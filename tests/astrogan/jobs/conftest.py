@@ -31,7 +31,7 @@ class Toy:
 
     def __init__(self, size=16, delay=0.0, all_fail=False, all_crash=False, **at):
         self.size, self.delay, self.all_fail, self.all_crash = size, delay, all_fail, all_crash
-        for name in ("raise_at", "crash_at", "crash_in_company_at", "hang_at", "hold_at", "nan_at", "empty_at"):
+        for name in ("raise_at", "crash_at", "company_at", "hang_at", "hold_at", "eat_at", "nan_at", "empty_at"):
             setattr(self, name, at.pop(name, -1))
         if at:
             raise TypeError(f"unknown options {at}")
@@ -40,8 +40,10 @@ class Toy:
     def simulate(self, n, seed, start=0):
         ids = np.arange(start, start + n)
         time.sleep(self.delay)
-        if self.crash_at in ids or (self.crash_in_company_at in ids and n > 1) or self.all_crash:
+        if self.crash_at in ids or (self.company_at in ids and n > 1) or self.all_crash:
             os._exit(9)
+        if self.eat_at in ids:
+            np.empty(2**60)
         while self.hang_at in ids:
             time.sleep(0.1)
         if self.hold_at in ids:

@@ -28,14 +28,15 @@ def started(log, process):
         time.sleep(0.01)
 
 
-def test_a_full_disk(run, run_apart, job, whole, tmp_path, tree):
+@pytest.mark.parametrize("workers", [0, pytest.param(1, marks=[needs_dask, long])])
+def test_a_full_disk(run, run_apart, job, whole, tmp_path, tree, workers):
     """RLIMIT_FSIZE stands in for it: one line, exit code 4, nothing half written, and a resume that completes."""
     size = max(path.stat().st_size for path in (whole / "shards").iterdir())
 
     def limit():
         resource.setrlimit(resource.RLIMIT_FSIZE, (size - 1000, size - 1000))
 
-    code, _, err = run_apart("run", job, "--out", "full", "--workers", 0, preexec_fn=limit)
+    code, _, err = run_apart("run", job, "--out", "full", "--workers", workers, preexec_fn=limit)
     assert code == 4
     assert re.search(r"cannot write \d+ bytes", err)
     assert "shard-" in err
@@ -69,10 +70,11 @@ def test_a_full_disk_at_every_file(run, command, job, whole, tmp_path, tree, roo
 
 POISON = [
     (0, "raise_at", [45]),
+    (0, "eat_at", [45]),
     (1, "crash_at", [45]),
     pytest.param(2, "hang_at", [45], marks=long),
     pytest.param(1, "hold_at", [45], marks=long),
-    pytest.param(1, "crash_in_company_at", [44, 45, 46, 47], marks=long),  # alone it can be made: its shard is given up
+    pytest.param(1, "company_at", [44, 45, 46, 47], marks=long),  # alone it can be made: its shard is given up
 ]
 
 

@@ -123,12 +123,12 @@ def dask_engine(workers: int, scheduler: str | None, timeout: float | None) -> I
     Raises
     ------
     LostSchedulerError
-        If there is no scheduler at the address.
+        If there is no scheduler at the address, or no worker can be started.
     ImportError
         Without the package dask.
     """
     import dask
-    from dask.distributed import Client, LocalCluster
+    from dask.distributed import Client
 
     settings = {
         "distributed.scheduler.allowed-failures": TRIES - 1,
@@ -141,14 +141,25 @@ def dask_engine(workers: int, scheduler: str | None, timeout: float | None) -> I
     with ExitStack() as stack:
         stack.enter_context(dask.config.set(settings))
         if scheduler is None:
-            local: dict[str, Any] = {"host": "127.0.0.1", "dashboard_address": None, "memory_limit": 0}
-            local["scheduler_kwargs"] = {"dashboard_address": "127.0.0.1:0"}  # it is off, but its port is asked for
-            options = {"n_workers": workers, "threads_per_worker": 1, "silence_logs": 50, **local}
-            cluster = stack.enter_context(LocalCluster(**options))
-            client = stack.enter_context(Client(cluster))
+            client = stack.enter_context(Client(stack.enter_context(_local_cluster(workers))))
         else:
             where = {"scheduler_file": scheduler} if os.path.exists(scheduler) else {"address": scheduler}
             with _connected():
                 client = stack.enter_context(Client(**where, timeout="10s"))
             workers = max(1, sum(client.nthreads().values()))
         yield DaskEngine(client, 2 * workers, timeout)
+
+
+def _local_cluster(workers: int) -> Any:
+    """A cluster of this machine; another where a worker dies before all are there."""
+    from dask.distributed import LocalCluster
+
+    options: dict[str, Any] = {"host": "127.0.0.1", "dashboard_address": None, "memory_limit": 0, "silence_logs": 50}
+    options["scheduler_kwargs"] = {"dashboard_address": "127.0.0.1:0"}  # it is off, but its port is asked for
+    reason = RuntimeError()
+    for _ in range(TRIES):
+        try:
+            return LocalCluster(n_workers=workers, threads_per_worker=1, **options)
+        except RuntimeError as error:
+            reason = error
+    raise LostSchedulerError(f"no worker could be started ({reason})")

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -120,9 +121,34 @@ def test_killed_workers_are_replaced(command, job, whole, tmp_path, tree, fault_
     assert not verify_store(folder)
 
 
+def children(parent):
+    """Worker processes that `parent` started."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            above = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            if above == parent and b"spawn_main" in (folder / "cmdline").read_bytes():
+                yield int(folder.name)
+        except OSError:
+            continue
+
+
 @needs_dask
 @long
-def test_the_whole_family_killed_and_resumed(run, command, job, whole, tmp_path, tree, faults):
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux's list of processes")
+def test_a_worker_killed_while_it_starts(command, job, whole, tmp_path, tree):
+    process = subprocess.Popen(**command("run", job, "--out", "born", "--workers", 1))
+    while not (born := list(children(process.pid))):
+        assert process.poll() is None, process.communicate()[1]
+        time.sleep(0.005)
+    os.kill(born[0], signal.SIGKILL)
+    _, err = process.communicate(timeout=200)
+    assert process.returncode == 0, err
+    assert tree(tmp_path / "born") == tree(whole)
+
+
+@needs_dask
+@long
+def test_the_whole_family_killed_and_resumed(run, command, job, whole, tmp_path, tree):
     """The main process dies with the scheduler in it: workers end by themselves, and the next run finds no lock."""
     process = subprocess.Popen(**command("run", job, "--out", "family", "--workers", 2))
     log = tmp_path / "family" / "log.jsonl"

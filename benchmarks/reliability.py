@@ -1,4 +1,7 @@
-"""The counts of docs/reliability.md: ``python benchmarks/reliability.py [SCALE]`` puts in every fault, and counts.
+"""The counts of docs/reliability.md: ``python benchmarks/reliability.py [SCALE | REPORT.xml ...]``.
+
+Puts in every fault, and counts; or counts what earlier runs of pytest, which may be of parts, told in their reports
+(``-o junit_family=xunit1 --junitxml=REPORT.xml``).
 
 SCALE 1 is what `make test` does, 30 (the default) what `make fault` does. The tables go into the page unless a test
 failed.
@@ -11,7 +14,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,39 +46,47 @@ class Row:
         self.kinds.update(json.loads(told.get("kinds", "{}")))
 
 
-def run(scale: str) -> dict[str, Row]:
-    """Run all tests of faults, in two processes; name of the test -> what it did."""
-    with tempfile.TemporaryDirectory() as folder:
-        report = Path(folder) / "report.xml"
-        options = ["-q", "-m", "fault", "-n", "2", "--dist", "loadfile", "-o", "junit_family=xunit1"]
-        line = [sys.executable, "-m", "pytest", *options, f"--junitxml={report}", str(ROOT / "tests")]
-        environment = {**os.environ, "ASTROGAN_FAULT_SCALE": scale, "OMP_NUM_THREADS": "1"}
-        subprocess.run(line, cwd=ROOT, env=environment, check=False)
-        rows: dict[str, Row] = {}
+def run(scale: str, report: Path) -> None:
+    """Run all tests of faults, in two processes."""
+    options = ["-q", "-m", "fault", "-n", "2", "--dist", "loadfile", "-o", "junit_family=xunit1"]
+    line = [sys.executable, "-m", "pytest", *options, f"--junitxml={report}", str(ROOT / "tests")]
+    environment = {**os.environ, "ASTROGAN_FAULT_SCALE": scale, "OMP_NUM_THREADS": "1"}
+    subprocess.run(line, cwd=ROOT, env=environment, check=False)
+
+
+def rows_of(reports: list[Path]) -> tuple[dict[str, Row], float]:
+    """Name of the test -> what it did, and minutes of all together."""
+    rows, seconds = dict[str, Row](), 0.0
+    for report in reports:
         for case in ElementTree.parse(report).iter("testcase"):
             name = case.get("name", "").partition("[")[0].removeprefix("test_").replace("_", " ")
             rows.setdefault(name, Row()).add(case)
-    return rows
+            seconds += float(case.get("time", "0"))
+    return rows, seconds / 60
 
 
-def tables(rows: dict[str, Row], scale: str, minutes: float) -> dict[str, str]:
+def tables(rows: dict[str, Row], minutes: float) -> dict[str, str]:
     """The blocks of the page."""
     lines = ["| test | faults | passed | failed | skipped |", "|---|---|---|---|---|"]
     lines += [
         f"| {name} | {row.faults:,} | {row.passed} | {row.failed} | {row.skipped} |" for name, row in rows.items()
     ]
     total = sum(row.faults for row in rows.values())
-    lines += ["", f"{total:,} faults at scale {scale}, {minutes:.0f} minutes. {machine()}."]
+    lines += ["", f"{total:,} faults in {minutes:.0f} minutes of tests. {machine()}."]
     kinds = ["| test | what, or where it died | times |", "|---|---|---|"]
     kinds += [f"| {name} | {kind} | {n} |" for name, row in rows.items() for kind, n in sorted(row.kinds.items())]
     return {"faults": "\n".join(lines), "kinds": "\n".join(kinds)}
 
 
-def main() -> None:
+def main(asked: list[str]) -> None:
     """Run, print, and put into the page."""
-    scale, begun = sys.argv[1] if len(sys.argv) > 1 else "30", time.monotonic()
-    rows = run(scale)
-    blocks = tables(rows, scale, (time.monotonic() - begun) / 60)
+    with tempfile.TemporaryDirectory() as folder:
+        reports = [Path(name) for name in asked if name.endswith(".xml")]
+        if not reports:
+            reports = [Path(folder) / "report.xml"]
+            run(asked[0] if asked else "30", reports[0])
+        rows, minutes = rows_of(reports)
+    blocks = tables(rows, minutes)
     print("\n\n".join(blocks.values()))
     if any(row.failed for row in rows.values()):
         raise SystemExit("there were failures; the page stays as it is")
@@ -84,4 +94,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -194,7 +194,7 @@ def run_apart(command):
     """``run_apart(*arguments)``: exit code, stdout and stderr of a command in a process of its own."""
 
     def run(*arguments, **options):
-        done = subprocess.run(**command(*arguments), timeout=200, check=False, **options)
+        done = subprocess.run(**command(*arguments), timeout=600, check=False, **options)
         assert "Traceback" not in done.stderr, done.stderr
         return done.returncode, done.stdout, done.stderr
 

@@ -157,7 +157,7 @@ def refusal(function, content):
 def test_any_content_is_a_job_or_one_line(fault_scale, faults):
     """Wild values in wild places: a valid job, or a ValueError of one line; nothing else, and at once."""
 
-    @settings(max_examples=100 * fault_scale, deadline=2000, suppress_health_check=list(HealthCheck), derandomize=True)
+    @settings(max_examples=70 * fault_scale, deadline=2000, suppress_health_check=list(HealthCheck), derandomize=True)
     @given(VALUES, st.dictionaries(KEYS, VALUES, max_size=4), st.dictionaries(KEYS, VALUES, max_size=3))
     def check(anything, simulate, stages):
         for content in (anything, {**GOOD, **stages, "simulate": {**GOOD["simulate"], **simulate}}):
@@ -174,7 +174,7 @@ def test_any_text_is_data_or_one_line(fault_scale, faults):
     )
     text = st.lists(pieces | st.text(max_size=4), max_size=30).map("".join)
 
-    @settings(max_examples=100 * fault_scale, deadline=2000, suppress_health_check=list(HealthCheck), derandomize=True)
+    @settings(max_examples=70 * fault_scale, deadline=2000, suppress_health_check=list(HealthCheck), derandomize=True)
     @given(text | st.binary(max_size=40))
     def check(content):
         assert "\n" not in refusal(parse_yaml, content)

@@ -110,7 +110,7 @@ def test_killed_workers_are_replaced(command, job, whole, tmp_path, tree, fault_
         tokens.mkdir()
         line = command("run", job, "--out", folder, "--workers", 2)
         line["env"]["DEATHS"] = f"worker:{tokens}:{folder.name}:{min(10, wanted - kills)}:8:{number}"
-        done = subprocess.run(**line, timeout=200, check=False)
+        done = subprocess.run(**line, timeout=600, check=False)
         assert done.returncode == 0, done.stderr
         assert "Traceback" not in done.stderr
         assert tree(folder) == tree(whole)
@@ -141,7 +141,7 @@ def test_a_worker_killed_while_it_starts(command, job, whole, tmp_path, tree):
         assert process.poll() is None, process.communicate()[1]
         time.sleep(0.005)
     os.kill(born[0], signal.SIGKILL)
-    _, err = process.communicate(timeout=200)
+    _, err = process.communicate(timeout=600)
     assert process.returncode == 0, err
     assert tree(tmp_path / "born") == tree(whole)
 

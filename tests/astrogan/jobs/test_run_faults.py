@@ -82,7 +82,7 @@ POISON = [
 def test_a_poisoned_sample_is_quarantined_and_named(run_apart, job, tmp_path, workers, kind, lost):
     if workers and find_spec("dask") is None:
         pytest.skip("needs dask")
-    poison = ("--set", f"simulate.options={{{kind}: 45}}", *(("--timeout", 10) if kind.startswith("h") else ()))
+    poison = ("--set", f"simulate.options={{{kind}: 45}}", *(("--timeout", 20) if kind.startswith("h") else ()))
     small = ("--set", "simulate.samples=13", "--set", "simulate.start=40", "--set", "store.shard_size=4")
     code, out, err = run_apart("run", job, "--out", "poisoned", "--workers", workers, *poison, *small)
     assert code == 3, err

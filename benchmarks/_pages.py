@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import platform
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -31,3 +33,10 @@ def put(page: str, name: str, text: str) -> None:
         raise SystemExit(f"docs/{page} has {count} blocks {name}; it must have one")
     path.write_text(whole, encoding="utf-8")
     print(f"{text}\n")
+
+
+def machine() -> str:
+    """The processor's name, as far as the system tells it, and how many there are to use."""
+    info = Path("/proc/cpuinfo")
+    names = re.findall(r"model name\s*: (.*)", info.read_text()) if info.is_file() else [platform.processor()]
+    return f"{names[0] if names else platform.machine()}, {os.cpu_count()} cores"

@@ -20,8 +20,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from _pages import ROOT, machine, put
-
-PAGE = ROOT / "docs" / "reliability.md"
+from _pages import rows as table
 
 
 @dataclass
@@ -67,15 +66,14 @@ def rows_of(reports: list[Path]) -> tuple[dict[str, Row], float]:
 
 def tables(rows: dict[str, Row], minutes: float) -> dict[str, str]:
     """The blocks of the page."""
-    lines = ["| test | faults | passed | failed | skipped |", "|---|---|---|---|---|"]
-    lines += [
-        f"| {name} | {row.faults:,} | {row.passed} | {row.failed} | {row.skipped} |" for name, row in rows.items()
-    ]
+    body = [(name, f"{row.faults:,}", row.passed, row.failed, row.skipped) for name, row in rows.items()]
+    counts = table(("test", "faults", "passed", "failed", "skipped"), body)
     total = sum(row.faults for row in rows.values())
-    lines += ["", f"{total:,} faults in {minutes:.0f} minutes of tests. {machine()}."]
-    kinds = ["| test | what, or where it died | times |", "|---|---|---|"]
-    kinds += [f"| {name} | {kind} | {n} |" for name, row in rows.items() for kind, n in sorted(row.kinds.items())]
-    return {"faults": "\n".join(lines), "kinds": "\n".join(kinds)}
+    told = [(name, kind, count) for name, row in rows.items() for kind, count in sorted(row.kinds.items())]
+    return {
+        "faults": f"{counts}\n\n{total:,} faults in {minutes:.0f} minutes of tests. {machine()}.",
+        "kinds": table(("test", "what, or where it died", "times"), told),
+    }
 
 
 def main(asked: list[str]) -> None:
@@ -87,10 +85,11 @@ def main(asked: list[str]) -> None:
             run(asked[0] if asked else "30", reports[0])
         rows, minutes = rows_of(reports)
     blocks = tables(rows, minutes)
-    print("\n\n".join(blocks.values()))
     if any(row.failed for row in rows.values()):
+        print("\n\n".join(blocks.values()))
         raise SystemExit("there were failures; the page stays as it is")
-    put(PAGE, blocks)
+    for name, block in blocks.items():
+        put("reliability.md", name, block)
 
 
 if __name__ == "__main__":

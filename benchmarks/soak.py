@@ -130,10 +130,9 @@ def main() -> None:
         processes += watch(["verify", str(store)], ("verify", "verify: worker"), asked.seconds)
     table = "\n".join([COLUMNS, *(process.row() for process in processes)])
     words = f"{asked.stamps:,} stamps of 32 × 32, {rate:,.0f}/s beside other work, {size:.1f} GB. {machine()}."
-    print(f"{table}\n\n{words}")
     (asked.out / "soak.json").write_text(json.dumps([vars(process) for process in processes]))
     draw(processes, asked.out / "soak.png")
-    put(ROOT / "docs" / "reliability.md", {"soak": f"{table}\n\n{words}"})
+    put("reliability.md", "soak", f"{table}\n\n{words}")
 
 
 if __name__ == "__main__":

@@ -5,14 +5,12 @@ python benchmarks/speed.py [NAME ...]  # of benchmarks that the page names; all 
 
 from __future__ import annotations
 
-import os
-import platform
 import re
 import subprocess
 import sys
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+from _pages import ROOT, machine
+
 PAGE = ROOT / "docs" / "speed.md"
 BLOCK = r"(<!-- {name} -->\n).*?(<!-- end of {name} -->)"
 
@@ -27,13 +25,6 @@ def tables_of(name: str) -> str:
     if not tables:
         raise SystemExit(f"benchmarks/{name}.py printed no table:\n{done.stdout[-2000:]}")
     return "\n\n".join(tables)
-
-
-def machine() -> str:
-    """The processor's name, as far as the system tells it, and how many there are to use."""
-    info = Path("/proc/cpuinfo")
-    names = re.findall(r"model name\s*: (.*)", info.read_text()) if info.is_file() else [platform.processor()]
-    return f"{names[0] if names else platform.machine()}, {os.cpu_count()} cores"
 
 
 def main(wanted: list[str]) -> None:

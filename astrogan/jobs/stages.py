@@ -21,9 +21,6 @@ __all__ = ["FEW", "FLAGS", "Batches", "check_job", "simulator_of_job", "weights_
 
 BATCH = 256  # samples that are made together, at most
 MAX_BATCH = 2**28  # bytes of their planes
-
-BATCH = 256  # samples that are made together, at most
-MAX_BATCH = 2**28  # bytes of their planes
 FEW = 8
 FLAGS = {1: "not_finite", 2: "empty"}  # bits of qc_flag
 _SIMULATE = ("survey", "bands", "size", "population", "pixel_scale", "accuracy", "neighbours")

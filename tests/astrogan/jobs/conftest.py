@@ -230,7 +230,7 @@ def whole(toy_path, tmp_path_factory):
     folder = tmp_path_factory.mktemp("whole")
     (folder / "job.yaml").write_text(JOB)
     line = shell(toy_path, folder, "run", "job.yaml", "--out", "whole", "--workers", 0)
-    done = subprocess.run(**line, timeout=60, check=False)
+    done = subprocess.run(**line, timeout=600, check=False)
     assert done.returncode == 0, done.stderr
     assert "233 samples in 12 of 12 shards" in done.stderr
     return folder / "whole"

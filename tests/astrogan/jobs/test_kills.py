@@ -67,7 +67,7 @@ def killed_by_clock(command, job):
         process = subprocess.Popen(**command("run", job, "--out", folder, "--workers", 0, "--resume"))
         time.sleep(seconds)
         process.kill()
-        _, err = process.communicate(timeout=120)
+        _, err = process.communicate(timeout=600)
         return process.returncode, "by the clock" if folder.exists() else "by the clock: importing", err
 
     return live
@@ -80,7 +80,7 @@ def test_killed_at_any_time_and_resumed(
     rng, kills, lives, folder = np.random.default_rng(1), 0, 0, tmp_path / "killed0"
     line = ("run", tmp_path / "job.yaml", "--workers", 0)
     begun = time.monotonic()
-    subprocess.run(**command(*line, "--out", "undisturbed"), timeout=120, check=True)
+    subprocess.run(**command(*line, "--out", "undisturbed"), timeout=600, check=True)
     seconds = time.monotonic() - begun
     while kills < -(-100 * fault_scale // 30):
         lives += 1

@@ -58,7 +58,7 @@ def test_a_full_disk_at_every_file(run, command, job, whole, tmp_path, tree, roo
 
     line = command("run", job, "--out", "full", "--workers", 0)
     process = subprocess.Popen(**line, preexec_fn=limit)
-    _, err = process.communicate(timeout=100)
+    _, err = process.communicate(timeout=600)
     assert process.returncode == 4
     assert err.startswith("astrogan: "), err
     assert err.count("\n") == 1
@@ -135,7 +135,7 @@ def test_the_second_of_two_runs_is_refused(run, command, job, tmp_path):
     code, _, err = run("run", job, "--out", "race", "--workers", 0, "--resume", *slow)
     assert code == 1
     assert f"race is being written by process {first.pid} on" in err
-    _, err = first.communicate(timeout=60)
+    _, err = first.communicate(timeout=600)
     assert first.returncode == 0, err
 
 
@@ -143,7 +143,7 @@ def test_an_interrupt_ends_with_a_word(run, command, job, tmp_path):
     process = subprocess.Popen(**command("run", job, "--out", "stopped", "--workers", 0))
     started(tmp_path / "stopped" / "log.jsonl", process)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=600)
     assert process.returncode == 130
     assert "run again with --resume" in err
     code, _, err = run("run", job, "--out", "stopped", "--workers", 0, "--resume")
@@ -211,7 +211,7 @@ def test_a_cluster_makes_the_same_and_a_worker_may_die(command, start, job, whol
     wait_for_shards(tmp_path / "cluster" / "log.jsonl", running, 2)
     first.kill()
     start("worker")
-    _, err = running.communicate(timeout=90)
+    _, err = running.communicate(timeout=600)
     assert running.returncode == 0, err
     assert not verify_store(tmp_path / "cluster")
     both = [open_samples(folder)["image"].values for folder in (whole, tmp_path / "cluster")]
@@ -228,7 +228,7 @@ def test_a_lost_scheduler_ends_the_run(command, start, run_apart, job, whole, tm
     running = subprocess.Popen(**command("run", job, "--out", "lost", "--scheduler", "scheduler.json", *slow))
     wait_for_shards(tmp_path / "lost" / "log.jsonl", running, 2)
     scheduler.kill()
-    _, err = running.communicate(timeout=60)
+    _, err = running.communicate(timeout=600)
     assert running.returncode == 1
     assert "the scheduler is gone" in err.splitlines()[-1]
     code, _, err = run_apart("run", job, "--out", "lost", "--workers", 0, "--resume", *slow)

@@ -2,7 +2,8 @@
 
 Counter-based Philox4x64-10 (Salmon et al. 2011, SC'11, doi:10.1145/2063384.2063405), equal bit for bit to
 ``numpy.random.Philox(key=[seed, effect_key(effect)], counter=[0, element, 0, sample])`` (as uint64 arrays: numpy reads
-lists of large integers as floats). Batches, order and threads therefore change nothing.
+lists of large integers as floats). Poisson counts take the bits of Threefry4x64-13 with the same key and counter.
+Batches, order and threads therefore change nothing.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from catalogs.checks import within
 from simulators._kernels._jit import run
+from simulators._kernels.counting import poissons
 from simulators._kernels.philox import CHUNK, ROUNDS, WEYL, words_of
-from simulators._kernels.poisson import poissons
 from simulators._kernels.variates import normals, uniforms
 
 __all__ = ["MAX_RATE", "effect_key", "normal", "poisson", "raw_words", "round_keys", "sample_words", "uniform"]

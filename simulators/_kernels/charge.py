@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from simulators._kernels._jit import kernel
+from simulators._kernels.counting import poisson_row
 from simulators._kernels.noise import PIXELS, filter_row
-from simulators._kernels.poisson import poisson_row
 
 __all__ = ["STRIP", "add_counts", "count_photons", "move_borders"]
 

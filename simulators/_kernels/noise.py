@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
-from simulators._kernels._jit import kernel
-from simulators._kernels.philox import digit, fill_blocks
-from simulators._kernels.poisson import poisson_row
+from simulators._kernels._jit import inline_kernel, kernel
+from simulators._kernels.counting import BLOCK, count_block, workspace
+from simulators._kernels.threefry import digit, fill_blocks
 from simulators._kernels.variates import FAR, far_pair, quick_pair
 
-__all__ = ["HALO", "PIXELS", "REST", "ROWS", "add_background", "add_photons", "fill_variance"]
+__all__ = ["HALO", "PIXELS", "REST", "ROWS", "add_background", "add_photons", "field_of", "fill_variance", "fill_white"]
 
 ROWS = 64  # image rows per job where the noise is filtered
 PIXELS = 4096  # pixels per job otherwise; a multiple of 16
 HALO = 2**20  # room for the white noise around the image; a multiple of 8
 REST = 2**32  # elements between a row's upper and its lower 32 bits
+CHUNK = 128  # blocks of words made together
+_REST = np.uint64(REST)
 _32 = np.uint64(32)
 _F0 = np.float32(0.0)
 
@@ -45,70 +49,97 @@ def add_photons(
     jobs, width = (ny + height - 1) // height, (nx + 7) // 8 * 8
     per_electron = 1.0 / electrons
     quick_per_electron = np.float32(per_electron)
-    all_rates, all_counts, field = np.empty(height * nx), np.empty(height * nx), np.empty((height, width), np.float32)
+    work, field, padded = workspace(), field_of(HALO, height, width), np.zeros(height * width, np.float32)
+    few = work.few.reshape(BLOCK)
     for job in range(first_job, last_job):
         sample, top = job // jobs, (job % jobs) * height
         rows = min(height, ny - top)
-        part = expected[sample, band, top : top + rows].reshape(rows * nx)
-        out, spread = image[sample, band, top : top + rows], variance[sample, band, top : top + rows].reshape(rows * nx)
-        rates, counts = all_rates[: rows * nx], all_counts[: rows * nx]
-        for i in range(part.size):
-            rates[i] = (max(np.float64(part[i]), 0.0) + sky) * electrons
-        poisson_row(rates, top * nx, keys, samples[sample], counts)
-        flat = out.reshape(rows * nx)
-        for i in range(part.size):
-            flat[i] = (counts[i] * per_electron - sky) + min(np.float64(part[i]), 0.0)
+        size = rows * nx
         if white:
-            white_rows(white_keys, samples[sample], HALO + top, HALO, field[:rows])
-            for y in range(rows):
-                row = out[y]
-                for x in range(nx):
-                    row[x] += white * field[y, x]
-        for i in range(part.size):
-            spread[i] = max(part[i], _F0) * quick_per_electron + background
+            fill_white(white_keys, samples[sample], HALO + top, field, padded[: rows * width])
+        normals = padded if width == nx else padded.reshape(height, width)[:, :nx].copy().reshape(height * nx)
+        clean = expected[sample, band, top : top + rows].reshape(size)
+        seen = image[sample, band, top : top + rows].reshape(size)
+        spread = variance[sample, band, top : top + rows].reshape(size)
+        for start in range(0, size, BLOCK):
+            end = min(start + BLOCK, size)
+            part, flat, noise = clean[start:end], seen[start:end], normals[start:end]
+            if count_block(part, sky, electrons, top * nx + start, keys, samples[sample], work):
+                observe(part, few, sky, per_electron, white, noise, flat)
+            else:
+                observe(part, work.counts, sky, per_electron, white, noise, flat)
+            rest = spread[start:end]
+            for i in range(part.size):
+                rest[i] = max(part[i], _F0) * quick_per_electron + background
+
+
+@inline_kernel
+def observe(clean, counts, sky, per_electron, white, normals, image):
+    """Counts and background in units of the image; its negative part stays."""
+    negative = np.int32(0)
+    for i in range(clean.size):
+        negative = np.int32(negative | np.int32(clean[i] < _F0))
+    if negative:
+        for i in range(clean.size):
+            photons = np.float32((counts[i] * per_electron - sky) + min(np.float64(clean[i]), 0.0))
+            image[i] = photons + white * normals[i]
+    else:
+        for i in range(clean.size):
+            image[i] = np.float32(counts[i] * per_electron - sky) + white * normals[i]
+
+
+class Field(NamedTuple):
+    """Which blocks of words make the normals of some rows, and scratch of `CHUNK` blocks."""
+
+    blocks: np.ndarray
+    rows: np.ndarray
+    words: np.ndarray
+    tops: np.ndarray
+    angles: np.ndarray
+    first: np.ndarray
+    second: np.ndarray
 
 
 @kernel
-def white_rows(keys, sample, top, left, white):
-    """Standard normals of draws left, left + 1, ... of elements top, top + 1, ...; white (rows, width) float32.
-
-    `left` and width are multiples of 8. Draws 2 i and 2 i + 1 are the pair of word i; where its upper 32 bits are too
-    few for the length of the pair, those of an element of their own follow them.
-    """
-    rows, width = white.shape
-    per_row = width // 8
+def field_of(left, rows, width):
+    """Field of draws left, left + 1, ... of `rows` elements; `left` and width are multiples of 8."""
+    per_row, n = width // 8, 4 * CHUNK
     blocks, elements = np.empty(rows * per_row, np.uint64), np.empty(rows * per_row, np.uint64)
     for y in range(rows):
         for x in range(per_row):
-            blocks[y * per_row + x], elements[y * per_row + x] = np.uint64(left // 8 + x + 1), np.uint64(top + y)
-    words = np.empty(4 * blocks.size, np.uint64)
-    fill_blocks(blocks, elements, sample, keys, words)
-    tops, angles = np.empty(words.size, np.uint32), np.empty(words.size, np.int32)
-    for i in range(words.size):
-        tops[i], angles[i] = np.uint32(words[i] >> _32), np.int32(words[i])
-    flat = white.reshape(white.size)
-    pair_up(tops, angles, flat)
-    for start in range(0, words.size, 64):
-        part = tops[start : start + 64]
-        far = 0
-        for i in range(part.size):
-            far |= part[i] < FAR
-        if far:
-            for i in range(start, start + part.size):
-                if tops[i] < FAR:
-                    element, draw = np.uint64(REST + top + i // (4 * per_row)), left // 2 + i % (4 * per_row)
-                    rest = digit(keys, sample, element, draw, 32)
-                    flat[2 * i], flat[2 * i + 1] = far_pair(tops[i], rest, angles[i])
+            blocks[y * per_row + x], elements[y * per_row + x] = np.uint64(left // 8 + x), np.uint64(y)
+    words, tops, angles = np.empty(n, np.uint64), np.empty(n, np.uint32), np.empty(n, np.int32)
+    return Field(blocks, elements, words, tops, angles, np.empty(n, np.float32), np.empty(n, np.float32))
 
 
 @kernel
-def pair_up(tops, angles, white):
-    """`quick_pair` of each word, one pair after the other."""
-    first, second = np.empty(tops.size, np.float32), np.empty(tops.size, np.float32)
-    for i in range(tops.size):
-        first[i], second[i] = quick_pair(tops[i], angles[i])
-    for i in range(tops.size):
-        white[2 * i], white[2 * i + 1] = first[i], second[i]
+def fill_white(keys, sample, top, field, white):
+    """Standard normals of the field's draws of elements top, top + 1, ...; white (pixels,) float32.
+
+    Draws 2 i and 2 i + 1 are the pair of word i; where its upper 32 bits are too few for the length of the pair, those
+    of an element of their own follow them.
+    """
+    tops, angles, first, second, start_row = field.tops, field.angles, field.first, field.second, np.uint64(top)
+    for start in range(0, white.size // 8, CHUNK):
+        end = min(start + CHUNK, white.size // 8)
+        blocks, rows, n = field.blocks[start:end], field.rows[start:end], 4 * (end - start)
+        fill_blocks(blocks, rows, start_row, sample, keys, field.words)
+        far = 0
+        for i in range(n):
+            tops[i], angles[i] = np.uint32(field.words[i] >> _32), np.int32(field.words[i])
+        for i in range(n):
+            first[i], second[i] = quick_pair(tops[i], angles[i])
+        for i in range(n):
+            far |= tops[i] < FAR
+        if far:
+            for i in range(n):
+                if tops[i] < FAR:
+                    draw = 4 * np.int64(blocks[i // 4]) + i % 4
+                    rest = digit(keys, sample, _REST + start_row + rows[i // 4], draw, 32)
+                    first[i], second[i] = far_pair(tops[i], rest, angles[i])
+        part = white[8 * start : 8 * end]
+        for i in range(n):
+            part[2 * i], part[2 * i + 1] = first[i], second[i]
 
 
 @kernel
@@ -137,12 +168,12 @@ def add_background(first_job, last_job, keys, samples, band, weights, height, im
     skip = HALO - reach - left
     width = (skip + nx + 2 * reach + 7) // 8 * 8
     jobs = (ny + height - 1) // height
+    field = field_of(left, height + 2 * reach, width)
+    white = np.zeros((height + 2 * reach) * width + 4, np.float32)
     for job in range(first_job, last_job):
         sample, top = job // jobs, (job % jobs) * height
         rows = min(height, ny - top)
-        white = np.zeros((rows + 2 * reach) * width + 4, np.float32)
-        field = white[: white.size - 4].reshape(rows + 2 * reach, width)
-        white_rows(keys, samples[sample], HALO + top - reach, left, field)
+        fill_white(keys, samples[sample], HALO + top - reach, field, white[: (rows + 2 * reach) * width])
         total = np.empty(nx, np.float32)
         for y in range(rows):
             row = image[sample, band, top + y]
@@ -152,4 +183,4 @@ def add_background(first_job, last_job, keys, samples, band, weights, height, im
                     row[x] += total[x]
             else:
                 for x in range(nx):
-                    row[x] += weights[0, 0] * field[y, x]
+                    row[x] += weights[0, 0] * white[y * width + x]

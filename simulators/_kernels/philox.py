@@ -10,7 +10,7 @@ import numpy as np
 
 from simulators._kernels._jit import inline_kernel, kernel
 
-__all__ = ["CHUNK", "ROUNDS", "WEYL", "digit", "fill_blocks", "fill_words", "philox_block", "words_of"]
+__all__ = ["CHUNK", "ROUNDS", "WEYL", "fill_blocks", "fill_words", "philox_block", "words_of"]
 
 ROUNDS = 10
 WEYL = (0x9E3779B97F4A7C15, 0xBB67AE8584CAA73B)  # golden ratio, sqrt(3) - 1
@@ -78,15 +78,6 @@ def fill_words(keys, sample, element, first, words):
         rest = philox_block(np.uint64(first // 4 + whole + 1), element, sample, keys)
         for i in range(4 * whole, words.size):
             words[i] = rest[i - 4 * whole]
-
-
-@kernel
-def digit(keys, sample, element, index, bits):
-    """The `bits` (16 or 32) bits number `index` of a stream, lowest bits of a word first, in a word of their own."""
-    share = 64 // bits
-    word = index // share
-    block = philox_block(np.uint64(word // 4 + 1), element, sample, keys)
-    return (block[word % 4] >> np.uint64(bits * (index % share))) & np.uint64((1 << bits) - 1)
 
 
 @kernel

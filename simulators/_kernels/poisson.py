@@ -1,8 +1,4 @@
-"""Poisson counts by inversion: each pixel's count is the quantile of its own 64-bit number.
-
-A quick guess in float32, from the upper 16 or 32 bits, decides nearly all pixels; where it cannot tell two counts
-apart, the rest of the bits and float64 sums of probabilities do. So the count is a function of rate and number alone.
-"""
+"""Poisson quantiles: the count of a pixel as a function of its rate and its own 64-bit number, and quick guesses."""
 
 from __future__ import annotations
 
@@ -12,25 +8,19 @@ import numpy as np
 
 from simulators._kernels._jit import fast_inline_kernel, inline_kernel, kernel
 from simulators._kernels.elementary import exp_minus, log1p
-from simulators._kernels.philox import CHUNK, digit, fill_words
-from simulators._kernels.searching import BLOCK, SEARCHED, search, workspace
-from simulators._kernels.variates import QUICK_TAIL, folded, ordered_normal, quick_normal, tail_cell
+from simulators._kernels.searching import SEARCHED
+from simulators._kernels.threefry import digit
+from simulators._kernels.variates import folded, ordered_normal
 
-__all__ = ["ASYMPTOTIC", "SEARCHED", "poisson_of", "poisson_row", "poissons", "word_of"]
+__all__ = ["COARSE", "FINE", "REST", "STEEPEST", "poisson_of", "quick_excess", "word_of"]
 
-ASYMPTOTIC = 1e4  # from here up, an expansion decides alone
-_LARGEST_GUESSED = 1e9  # above, 32 bits are too few
-
-_COARSE, _FINE, _REST = np.uint64(0), np.uint64(1), np.uint64(2)  # elements of the streams of the bits
+_ASYMPTOTIC = 1e4  # from here up, an expansion decides alone
+COARSE, FINE, REST = np.uint64(0), np.uint64(1), np.uint64(2)  # elements of the streams of the bits
 _16, _32, _48, _63 = np.uint64(16), np.uint64(32), np.uint64(48), np.uint64(63)
-_STEEPEST = 0.8  # |normal / sqrt(rate)| up to which the guess holds
+STEEPEST = 0.8  # |normal / sqrt(rate)| up to which the guess holds
 _GUESS_ERROR = 6e-5  # of `excess`; a test holds it
-_QUICK_ERROR = 1e-4  # of `quick_excess`, and this for each count of distance:
-_QUICK_RELATIVE = 1.6e-6
 _NOTHING = 2.0**-80
-_F1, _F16, _NAN = (np.float32(x) for x in (1.0, SEARCHED, math.nan))
-_BITS_16 = _F16.view(np.int32)
-_STEEPEST_32 = np.float32(_STEEPEST)
+_F1 = np.float32(1.0)
 _RECIPROCAL = 1.0 / np.maximum(np.arange(128.0), 1.0)
 # log k! - (k + 1/2) log k + k - log(2 pi) / 2: Stirling's error, tabulated where its series is not exact.
 _STIRLING = np.array(
@@ -153,92 +143,16 @@ def poisson_of(rate, word):
     if rate < SEARCHED:
         return poisson_inversion(rate, folded(word), upper)
     normal, whole = ordered_normal(word), math.floor(rate)
-    if rate >= ASYMPTOTIC:
+    if rate >= _ASYMPTOTIC:
         return max(whole + np.floor(rate - whole + asymptotic_excess(rate, normal)), 0.0)
     x = rate + excess(rate, normal)
     k = np.floor(x)
-    sure = abs(normal) <= _STEEPEST * math.sqrt(rate) and abs(x - k - 0.5) < 0.5 - _GUESS_ERROR
+    sure = abs(normal) <= STEEPEST * math.sqrt(rate) and abs(x - k - 0.5) < 0.5 - _GUESS_ERROR
     return k if sure else summed_quantile(rate, folded(word), upper, k)
 
 
 @kernel
 def word_of(keys, sample, pixel):
     """The number of a pixel: 16 bits of element 0, 16 of element 1, 32 of element 2, from the top."""
-    coarse, fine = digit(keys, sample, _COARSE, pixel, 16), digit(keys, sample, _FINE, pixel, 16)
-    return (coarse << _48) | (fine << _32) | digit(keys, sample, _REST, pixel, 32)
-
-
-@kernel
-def invert(rates, quick_rates, coarse, fine, work, out):
-    """Counts of the rates from 16 up, from 32 bits, -1 where these are too few; the others are left.
-
-    The loops are apart because each is quickest with registers of its own width.
-    """
-    distance, tops = work.state[0, : rates.size], work.tops[: rates.size]
-    for i in range(rates.size):
-        tops[i] = np.int32((np.int32(coarse[i]) << np.int32(16)) | np.int32(fine[i]))
-    for i in range(rates.size):
-        distance[i] = quick_normal(tops[i])
-    for i in range(rates.size):
-        d, s = quick_excess(quick_rates[i], distance[i])
-        inside = (abs(s) <= _STEEPEST_32) & (tail_cell(tops[i]) >= QUICK_TAIL)
-        distance[i] = d if inside else _NAN
-    for i in range(rates.size):
-        d = np.float64(distance[i])
-        x = rates[i] + d
-        k = np.floor(x)
-        sure = (abs(x - k - 0.5) < 0.5 - _QUICK_ERROR - _QUICK_RELATIVE * abs(d)) & (rates[i] <= _LARGEST_GUESSED)
-        out[i] = out[i] if rates[i] < SEARCHED else (k if sure else -1.0)
-
-
-@kernel
-def poisson_row(rates, first, keys, sample, out):
-    """Counts of pixels first, first + 1, ... of a sample; `first` is a multiple of 16.
-
-    By blocks, for scratch to stay in the nearest cache, and faint ones to be searched no longer than they need.
-    """
-    work = workspace()
-    words, more, made = np.empty((rates.size + 3) // 4, np.uint64), np.empty((rates.size + 3) // 4, np.uint64), False
-    fill_words(keys, sample, _COARSE, first // 4, words)
-    for start in range(0, rates.size, BLOCK):
-        part, counts = rates[start : start + BLOCK], out[start : start + BLOCK]
-        coarse, quick = words.view(np.uint16)[start : start + part.size], work.quick[: part.size]
-        for i in range(part.size):
-            quick[i] = np.float32(part[i])
-        bits = quick.view(np.int32)  # floats >= 0 are ordered as their bits, whose extremes vectorise
-        least, most = bits[0], bits[0]
-        for i in range(part.size):
-            least, most = min(least, bits[i]), max(most, bits[i])
-        if least <= _BITS_16:
-            top = np.int32(min(most, _BITS_16)).view(np.float32)
-            search(quick, np.int32(least).view(np.float32), np.float64(top), coarse, work, counts)
-        if most >= _BITS_16:
-            if not made:
-                made = True
-                fill_words(keys, sample, _FINE, first // 4, more)
-            invert(part, quick, coarse, more.view(np.uint16)[start : start + part.size], work, counts)
-    decide(rates, first, keys, sample, out)
-
-
-@kernel
-def decide(rates, first, keys, sample, out):
-    """The counts that are still negative, from all 64 bits."""
-    for start in range(0, rates.size, 64):
-        part = out[start : start + 64]
-        undecided = 0
-        for i in range(part.size):
-            undecided |= part[i] < 0.0
-        if undecided:
-            for i in range(part.size):
-                if part[i] < 0.0:
-                    part[i] = poisson_of(rates[start + i], word_of(keys, sample, first + start + i))
-
-
-@kernel
-def poissons(first_job, last_job, keys, samples, rates, out):
-    """Fill jobs of `CHUNK` draws of out (samples, n), row by row, with counts of expectation rates (samples, n)."""
-    chunks = (out.shape[1] + CHUNK - 1) // CHUNK
-    for job in range(first_job, last_job):
-        row, first = job // chunks, (job % chunks) * CHUNK
-        part = out[row, first : first + CHUNK]
-        poisson_row(rates[row, first : first + CHUNK], first, keys, samples[row], part)
+    coarse, fine = digit(keys, sample, COARSE, pixel, 16), digit(keys, sample, FINE, pixel, 16)
+    return (coarse << _48) | (fine << _32) | digit(keys, sample, REST, pixel, 32)

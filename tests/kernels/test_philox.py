@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from simulators._kernels.philox import ROUNDS, WEYL, digit, fill_words, high, philox_block, words_of
+from simulators._kernels.philox import ROUNDS, WEYL, fill_words, high, philox_block, words_of
 
 pytestmark = pytest.mark.kernels
 EXTREMES = [0, 1, 2**32 - 1, 2**32, 2**53 + 1, 2**63 - 1, 2**63, 2**64 - 2, 2**64 - 1]
@@ -77,15 +77,6 @@ def test_a_stream_can_be_entered_anywhere(first, n):
     words = np.empty(n, np.uint64)
     fill_words(round_keys((1, 2)), *as_words(3, 0), first, words)
     assert np.array_equal(words, numpy_words((1, 2), (first // 4, 0, 0, 3), n))
-
-
-@pytest.mark.parametrize("bits", [16, 32])
-def test_digits_are_the_words_from_their_lowest_bits_up(bits):
-    words = [int(w) for w in numpy_words((1, 2), (0, 5, 0, 3), 9)]
-    share = 64 // bits
-    for index in range(9 * share):
-        expected = (words[index // share] >> (bits * (index % share))) % 2**bits
-        assert int(digit(round_keys((1, 2)), *as_words(3, 5), index, bits)) == expected
 
 
 def test_rows_stand_alone():

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from simulators._kernels.charge import STRIP, add_counts, count_photons, move_borders
+from simulators._kernels.counting import poissons
 from simulators._kernels.glare import add_annulus, add_fringes, add_trail, bright_cells, trail_profile
 from simulators._kernels.noise import PIXELS
 from simulators._kernels.particles import stop_electrons, track_muons
-from simulators._kernels.poisson import poissons
 from simulators._kernels.stacking import lay_down
 from simulators._kernels.transfer import bloom, defer_columns, defer_rows
 from simulators.sensor.charge import _weights

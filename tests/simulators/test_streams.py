@@ -15,6 +15,7 @@ import pytest
 from simulators import streams
 from simulators._kernels._jit import JIT_ENABLED, set_threads, threads
 from simulators._kernels.poisson import poisson_of
+from simulators._kernels.threefry import fill_words
 
 ROOT = Path(__file__).resolve().parents[2]
 RATES = np.array([0.0, 0.01, 2.0, 15.99, 16.0, 300.0, 1e9])
@@ -81,8 +82,10 @@ def test_counts_come_from_the_digits_of_their_pixel():
     """Written out with raw words, on both sides of the seam between two jobs (4096 pixels)."""
     rates = np.resize([0.3, 12.0, 40.0, 1e6], 4160)
     counts = streams.poisson(7, [3], "light", rates[None])[0]
-    coarse, fine = (streams.raw_words(7, 3, "light", 1040, element).view("<u2") for element in (0, 1))
-    rest = streams.raw_words(7, 3, "light", 2080, 2).view("<u4")
+    coarse, fine, rest = (np.empty(n, np.uint64) for n in (1040, 1040, 2080))
+    for element, words in enumerate((coarse, fine, rest)):
+        fill_words(streams.round_keys(7, "light"), np.uint64(3), np.uint64(element), 0, words)
+    coarse, fine, rest = coarse.view("<u2"), fine.view("<u2"), rest.view("<u4")
     for pixel in [*range(40), *range(4090, 4130)]:
         word = (int(coarse[pixel]) << 48) | (int(fine[pixel]) << 32) | int(rest[pixel])
         assert counts[pixel] == poisson_of(rates[pixel], np.uint64(word))

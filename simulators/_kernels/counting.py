@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simulators._kernels._jit import inline_kernel, kernel
+from simulators._kernels._jit import kernel, step_kernel
 from simulators._kernels.philox import CHUNK
 from simulators._kernels.poisson import COARSE, FINE, REST, STEEPEST, poisson_of, quick_excess, word_of
 from simulators._kernels.searching import SEARCHED, STATE, TILE, search
@@ -44,7 +44,7 @@ class Work(NamedTuple):
     counts: np.ndarray
 
 
-@kernel
+@step_kernel
 def workspace():
     """Work for `count_block`."""
     words, more, shape = np.empty(BLOCK // 4, np.uint64), np.empty(BLOCK // 4, np.uint64), (BLOCK // TILE, TILE)
@@ -63,13 +63,13 @@ def workspace():
     )
 
 
-@inline_kernel
+@step_kernel
 def rate_of(signal, sky, electrons):
     """Electrons expected in a pixel."""
     return (max(np.float64(signal), 0.0) + sky) * electrons
 
 
-@inline_kernel
+@step_kernel
 def prepare(signal, sky, electrons, work):
     """Rates in single precision, the least and the largest; and which pixels can have photons: those of a number below
     1 - rate, so below exp(-rate), have none.
@@ -87,7 +87,7 @@ def prepare(signal, sky, electrons, work):
     return np.int32(least).view(np.float32), np.int32(most).view(np.float32)
 
 
-@inline_kernel
+@step_kernel
 def search_block(signal, sky, electrons, first, keys, sample, work):
     """Counts of the rates below 16, in `few`."""
     eights = work.lit.view(np.uint64)
@@ -101,7 +101,7 @@ def search_block(signal, sky, electrons, first, keys, sample, work):
                     work.few[tile, i] = np.float32(poisson_of(rate, word_of(keys, sample, first + pixel)))
 
 
-@inline_kernel
+@step_kernel
 def invert(signal, sky, electrons, least, first, keys, sample, work):
     """Counts of the rates from 16 up, from 32 bits or, where these are too few, 64; others from `few`.
 
@@ -137,7 +137,7 @@ def invert(signal, sky, electrons, least, first, keys, sample, work):
                     counts[i] = poisson_of(rate_of(signal[i], sky, electrons), word)
 
 
-@inline_kernel
+@step_kernel
 def count_block(signal, sky, electrons, first, keys, sample, work):
     """Counts of at most `BLOCK` pixels first, first + 1, ... of a sample; `first` is a multiple of 16.
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simulators._kernels._jit import inline_kernel, kernel
+from simulators._kernels._jit import kernel, step_kernel
 from simulators._kernels.counting import BLOCK, count_block, workspace
 from simulators._kernels.threefry import digit, fill_blocks
 from simulators._kernels.variates import FAR, far_pair, quick_pair
@@ -73,7 +73,7 @@ def add_photons(
                 rest[i] = max(part[i], _F0) * quick_per_electron + background
 
 
-@inline_kernel
+@step_kernel
 def observe(clean, counts, sky, per_electron, white, normals, image):
     """Counts and background in units of the image; its negative part stays."""
     negative = np.int32(0)
@@ -100,7 +100,7 @@ class Field(NamedTuple):
     second: np.ndarray
 
 
-@kernel
+@step_kernel
 def field_of(left, rows, width):
     """Field of draws left, left + 1, ... of `rows` elements; `left` and width are multiples of 8."""
     per_row, n = width // 8, 4 * CHUNK

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from simulators._kernels._jit import fast_inline_kernel
+from simulators._kernels._jit import fast_inline_kernel, step_kernel
 from simulators._kernels.elementary import quick_exp_minus
 
 __all__ = ["SEARCHED", "STATE", "TILE", "search"]
@@ -58,7 +58,7 @@ def four(k, rate, p, total_0, bottom):
     return p_4, total_3 + p_4, low, high, np.float32(total_3 - bottom).view(np.int32)
 
 
-@fast_inline_kernel
+@step_kernel
 def begin(tile, rates, coarse, state, counts):
     """`search` among the first four cumulated probabilities; negative if some pixel needs more, if one is unsure."""
     more, unsure = np.int32(0), np.int32(0)
@@ -74,7 +74,7 @@ def begin(tile, rates, coarse, state, counts):
     return more, unsure
 
 
-@fast_inline_kernel
+@step_kernel
 def go_on(tile, k, state, counts):
     """`begin` with the next four, from that of k - 1 photons on."""
     more, unsure = np.int32(0), np.int32(0)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from simulators._kernels._jit import inline_kernel, kernel
+from simulators._kernels._jit import inline_kernel, kernel, step_kernel
 
 __all__ = ["digit", "fill_blocks", "fill_words", "threefry_block"]
 
@@ -60,7 +60,7 @@ def threefry_block(block, element, sample, keys):
     return mixed(block, element, _ZERO, sample, k0, k1, _ZERO, _ZERO, k0 ^ k1 ^ _PARITY)
 
 
-@inline_kernel
+@step_kernel
 def fill_blocks(blocks, elements, first_element, sample, keys, words):
     """`threefry_block` of each (block, first_element + element), one after the other in `words`."""
     k0, k1 = keys[0, 0], keys[0, 1]
@@ -70,7 +70,7 @@ def fill_blocks(blocks, elements, first_element, sample, keys, words):
         words[4 * i], words[4 * i + 1], words[4 * i + 2], words[4 * i + 3] = a, b, c, d
 
 
-@inline_kernel
+@step_kernel
 def fill_words(keys, sample, element, first, words):
     """Words first, first + 1, ... of a stream; `first` and the size of `words` are multiples of 4."""
     k0, k1 = keys[0, 0], keys[0, 1]

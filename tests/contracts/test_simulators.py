@@ -147,7 +147,7 @@ def each(tangents, label, values, after=""):
 
 def test_tangents_predict_small_moves(simulator):
     simulator = dataclasses.replace(simulator, accuracy="high" if isinstance(simulator, StrongLens) else "default")
-    truth = simulator.draw(2, seed=11)
+    truth = simulator.draw(2, seed=12)
     tangents = simulator.tangent(truth)
     brightest = float(simulator.render(truth)["image"].max())
     for label in simulator.layout.moved:

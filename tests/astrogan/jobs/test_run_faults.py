@@ -140,13 +140,14 @@ def test_the_second_of_two_runs_is_refused(run, command, job, tmp_path):
 
 
 def test_an_interrupt_ends_with_a_word(run, command, job, tmp_path):
-    process = subprocess.Popen(**command("run", job, "--out", "stopped", "--workers", 0))
+    slow = ("--set", "simulate.options={delay: 0.3}")
+    process = subprocess.Popen(**command("run", job, "--out", "stopped", "--workers", 0, *slow))
     started(tmp_path / "stopped" / "log.jsonl", process)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=600)
     assert process.returncode == 130
     assert "run again with --resume" in err
-    code, _, err = run("run", job, "--out", "stopped", "--workers", 0, "--resume")
+    code, _, err = run("run", job, "--out", "stopped", "--workers", 0, "--resume", *slow)
     assert code == 0, err
 
 

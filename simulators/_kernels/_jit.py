@@ -167,7 +167,7 @@ def fast_inline_kernel(function: Callable) -> Callable:
 
 
 def step_kernel(function: Callable) -> Callable:
-    """Compile within each caller, with its arithmetic: for steps of a kernel, which would else be optimised once more."""
+    """Compile within each caller, with its arithmetic: for steps of a kernel that would else be optimised once more."""
     return _compile(function, {**_FAST, "inline": "always"})
 
 

@@ -72,7 +72,6 @@ def test_a_second_process_compiles_nothing_and_gets_the_same_bits(filled):
 
 
 @compiled
-@compiled
 def test_machine_code_calls_no_kernel_of_other_machine_code():
     """Whichever copy of a kernel a process loads first, as from a cache, results are the same bits."""
     from simulators._kernels.huffman import LONGEST, code_lengths
@@ -88,6 +87,7 @@ def test_machine_code_calls_no_kernel_of_other_machine_code():
     assert "linkonce_odr" in {one.linkage.name for one in shared}  # as numba links it with others
 
 
+@compiled
 def test_a_change_in_another_file_is_seen(filled, tmp_path):
     """Of a file of the same length and time, so that neither can give it away."""
     for package in ("simulators", "catalogs"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +14,8 @@ import pytest
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("ASTROGAN_KERNEL_CACHE", "")  # jobs keep kernels unless told so
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background: processes under test inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"

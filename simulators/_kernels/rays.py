@@ -121,8 +121,9 @@ def split_cells(plan, sources, weights, work):
     limit = max(peak * plan.limits[0], np.float32(1e-30))
     cells.rough_cells(work.total, work.rough)
     cells.largest_around(work.rough, work.total)
-    cells.see_centres(bx, by, sources, heights, limit, work.total)
-    split = cells.find_cells(work.total, limit, work.cells, work.share)
+    cells.reach_corners(work.total, work.rough)
+    cells.see_centres(bx, by, sources, heights, limit, work.rough)
+    split = cells.find_cells(work.rough, limit, work.cells, work.share)
     rays = cells.quarter_points(plan.axis, work.cells, split, work.x, work.y)
     return split, rays, max(peak * plan.limits[1], np.float32(1e-30))
 

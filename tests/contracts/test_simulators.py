@@ -153,7 +153,7 @@ def test_tangents_predict_small_moves(simulator):
     for label in simulator.layout.moved:
         if label in simulator.flux_labels:
             continue
-        step, ends, values = 2e-3, [], []
+        step, ends, values = 5e-4, [], []
         for sign in (0.5, -0.5):
             moved = truth.copy(deep=True)
             moved[label].values[...] = np.clip(moved[label] + sign * step, LABELS[label].low, LABELS[label].high)

@@ -60,10 +60,10 @@ def test_good_pixels_have_the_expected_light_and_the_variance_told(exposures):
 
 
 def test_flux_comes_back_in_the_surveys_unit():
-    """Through amplifiers, a late chain and the converter: 200 stars of 1e5 nJy in an aperture that holds all."""
+    """Through amplifiers, a late chain and the converter: 800 stars of 1e5 nJy in an aperture that holds all."""
     readout = (sensors.NonLinearity(1e-6), sensors.Gain(4.0, 0.05), sensors.Bias(), sensors.Quantisation())
     simulator = WeakLens(survey=VISIT, bands="r", size=40, sensor=Sensor(readout, 90.0, 2))
-    out = simulator.observe(simulator.render({**STAR, "flux": np.full(200, 1e5)}), 3)
+    out = simulator.observe(simulator.render({**STAR, "flux": np.full(800, 1e5)}), 3)
     change = (out["image"] - out["clean"]).sum(("y", "x")).values
     assert change.mean() == pytest.approx(0.0, abs=4.0 * change.std() / np.sqrt(change.size))
     assert change.mean() == pytest.approx(0.0, abs=1e-3 * 1e5)

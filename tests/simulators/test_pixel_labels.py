@@ -102,11 +102,11 @@ def test_arc_mask_is_where_the_sources_exceed_one_sigma(strong):
 
 def test_segmentation_names_the_brightest_component(strong):
     own = np.stack([sigmas(strong["component_image"].sel(part=part)) for part in ("light", "source_0", "source_1")])
-    bright = sigmas(strong["clean"]) > 1.001
+    bright = sigmas(strong["clean"]) > 1.01
     neighbours = sigmas(strong["component_image"].sel(part="neighbours"))
     number = strong["segmentation"].values
     assert number.dtype == np.int16
-    assert (number[sigmas(strong["clean"]) < 0.999] == 0).all()
+    assert (number[sigmas(strong["clean"]) < 0.99] == 0).all()
     clear = bright & (neighbours < 0.9 * own.max(axis=0)) & (np.ptp(np.sort(own, axis=0)[-2:], axis=0) > 1e-3)
     assert np.array_equal(number[clear], 1 + own.argmax(axis=0)[clear])
     assert (number[bright] > 0).all()

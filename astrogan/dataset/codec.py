@@ -182,7 +182,7 @@ class Rounder:
         from simulators._kernels.deflating import most_bytes
         from simulators._kernels.rounding import deflate_rounded
 
-        shape = (BLOCK, most_bytes(image[0].nbytes, 4) // 4)  # type: ignore[no-untyped-call]
+        shape = (BLOCK, most_bytes(image[0].nbytes, 4) // 4)  # type: ignore[no-untyped-call]  # kernels have no types
         self._words = self._words if self._words.shape == shape else np.empty(shape, np.uint32)
         sizes = np.empty(len(image), np.int64)
         deflate_rounded(image, steps, out, self._words, sizes)

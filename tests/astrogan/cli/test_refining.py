@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import sys
 
 import numpy as np
 import pytest
 
 from astrogan import open_samples
-from astrogan.cli import main
 from astrogan.dataset.fingerprints import stamp_digests
 from astrogan.dataset.sharding import write_store
 from astrogan.models import Refiner, RefinerConfig
@@ -21,17 +19,6 @@ from simulators.psf import Gaussian
 SIZE = 24
 PARTS = (Band("g", 0.7, 2.0, electrons_per_unit=3.0), Band("r", 0.6, 3.0, electrons_per_unit=2.0))
 SURVEY = Survey("test", 0.2, PARTS)
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["astrogan", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        return stop.value.code, capsys.readouterr().err
-
-    return run
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +51,7 @@ def test_trained_from_stores_and_resumed(run, folder, tmp_path, monkeypatch):
         "--start",
         folder / "model.safetensors",
     )
-    code, err = run("train", "refiner", *data, "--images", 32, "--loss", "simgan", "--out", out)
+    code, _, err = run("train", "refiner", *data, "--images", 32, "--loss", "simgan", "--out", out)
     assert (code, err) == (0, "")
     card = json.loads(out.with_suffix(".json").read_text())
     assert card["training_digests"]["real"] == stamp_digests(open_samples(folder / "real")["image"].values)
@@ -72,14 +59,14 @@ def test_trained_from_stores_and_resumed(run, folder, tmp_path, monkeypatch):
     assert card["command"].startswith("astrogan train refiner --sim")
     log = tmp_path / "m.training" / "log.jsonl"
     assert log.is_file()
-    assert run("train", "refiner", *data, "--images", 32, "--out", out)[1].count("exists") == 1
+    assert run("train", "refiner", *data, "--images", 32, "--out", out)[2].count("exists") == 1
     again = ("train", "refiner", *data, "--images", 64, "--loss", "simgan", "--out", out)
     assert run(*again, "--resume")[0] == 0
     assert json.loads(out.with_suffix(".json").read_text())["training"]["images"] == 64
     assert run(*again, "--overwrite")[0] == 0
     assert log.is_file()
     fewer = [*data[:5], 66, *data[6:]]
-    code, err = run("train", "refiner", *fewer, "--images", 96, "--loss", "simgan", "--out", out, "--resume")
+    code, _, err = run("train", "refiner", *fewer, "--images", 96, "--loss", "simgan", "--out", out, "--resume")
     assert code == 1
     assert "was saved with 64 samples, this one has 66" in err
 
@@ -92,7 +79,7 @@ def test_a_simulator_takes_the_survey_of_real_stamps(run, folder, tmp_path):
 
 
 def test_refined_shard_by_shard(run, folder, tmp_path):
-    code, _ = run(
+    code, *_ = run(
         "refine", folder / "sim", "--model", folder / "model.safetensors", "--out", tmp_path / "out", "--seed", 3
     )
     assert code == 0
@@ -115,7 +102,7 @@ def test_a_store_of_options_that_it_does_not_tell_needs_moments_only(run, folder
     sim = WeakLens(survey=SURVEY, size=SIZE, psf=Gaussian(fwhm=0.9))
     write_store(sim.simulate(5, seed=1), tmp_path / "airy")
     command = ("refine", tmp_path / "airy", "--model", folder / "model.safetensors", "--out", tmp_path / "out")
-    code, err = run(*command)
+    code, _, err = run(*command)
     assert code == 1
     assert "differ by" in err
     assert "--moments-only" in err
@@ -139,7 +126,7 @@ def test_a_store_with_its_job_tells_its_options(run, folder, tmp_path):
     job["simulate"]["options"] = {"light": "gaussian"}
     (tmp_path / "job.yaml").write_text(json.dumps(job))
     assert run("run", tmp_path / "job.yaml", "--out", tmp_path / "gauss", "--workers", 0)[0] == 0
-    code, err = run("refine", tmp_path / "gauss", "--model", folder / "model.safetensors", "--out", tmp_path / "out")
+    code, _, err = run("refine", tmp_path / "gauss", "--model", folder / "model.safetensors", "--out", tmp_path / "out")
     assert code == 0, err
     assert open_samples(tmp_path / "out").attrs["label_safe"] == "moments, tangents"
 
@@ -155,7 +142,7 @@ def test_a_store_with_its_job_tells_its_options(run, folder, tmp_path):
 )
 def test_what_cannot_be_refined_is_refused_before_anything_is_written(run, folder, tmp_path, arguments, words):
     arguments = [folder / "model.safetensors" if a == "MODEL" else a for a in arguments]
-    code, err = run("refine", folder / "sim", *arguments, "--out", tmp_path / "out")
+    code, _, err = run("refine", folder / "sim", *arguments, "--out", tmp_path / "out")
     assert code == 1
     assert words in err
     assert err.count("\n") == 1
@@ -180,7 +167,7 @@ def test_simulations_that_do_not_fit_are_refused_before_training(run, folder, tm
     monkeypatch.setattr("astrogan.models.recipe.RefinerRecipe.step", lambda *_: pytest.fail("training began"))
     out = tmp_path / "out"
     out.mkdir()
-    code, err = run(
+    code, _, err = run(
         "train", "refiner", "--sim", sim(tmp_path), "--real", folder / "real", "--out", out / "m.safetensors"
     )
     assert code == 1
@@ -191,7 +178,7 @@ def test_simulations_that_do_not_fit_are_refused_before_training(run, folder, tm
 def test_training_that_cannot_succeed_ends_with_the_reason(run, folder, tmp_path, monkeypatch):
     monkeypatch.setattr("astrogan.models.training.Monitor", lambda tell: Monitor(window=3, tell=tell))
     options = ("--rate", 1e-9, "--images", 16 * 30, "--moments-only", "--galaxies", 64)
-    code, err = run(
+    code, _, err = run(
         "train",
         "refiner",
         "--sim",

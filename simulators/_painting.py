@@ -17,6 +17,7 @@ from simulators.drawing import draw_light
 from simulators.grid import PixelGrid
 from simulators.light import Light, PointSource, Sersic, Sum
 from simulators.psf import PSF
+from simulators.shapes import semi_axes
 
 __all__ = ["EDGES", "SIZES", "Marks", "Objects", "paint", "stamp_sizes"]
 
@@ -95,7 +96,7 @@ def _half_width(part: Light, dim: Array, psfs: tuple[PSF, ...], scale: float, ed
     brightness of one sigma.
     """
     core = np.full(len(part), (0.4 * min(psf.fwhm for psf in psfs)) ** 2)
-    axes = np.linalg.svd(part.matrix(), compute_uv=False) if isinstance(part, Sersic) else np.zeros((len(part), 2))
+    axes = semi_axes(part.matrix()) if isinstance(part, Sersic) else np.zeros((len(part), 2))
     core += 0.25 * axes.prod(axis=1)
     peak = 1.0 / (2.0 * math.pi * np.maximum(core, scale**2 / 6.0))
     level = np.clip(np.minimum(edge.peak * peak, edge.sigma * dim), 1e-12 * peak, edge.peak * peak)

@@ -20,6 +20,7 @@ from simulators.grid import PixelGrid
 from simulators.labels import LABELS
 from simulators.light import Light, PointSource, Sersic, sersic_table
 from simulators.psf import PSF
+from simulators.shapes import semi_axes
 
 __all__ = ["ACCURACY", "Accuracy", "draw_light", "draw_points", "draw_sersic"]
 
@@ -61,7 +62,7 @@ class _Profiles:
     def add(self, flux: Array, grid: PixelGrid, psfs: tuple[PSF, ...], settings: Accuracy, out: NDArray[Any]) -> None:
         """Add them to `out` (N, B, n, n), box by box."""
         dtype = np.float32 if settings.single and out.dtype == np.float32 else np.float64
-        axes: Array = np.linalg.svd(self.matrix, compute_uv=False).astype(np.float64)
+        axes = semi_axes(self.matrix)
         chosen = boxes.choose_boxes(self.rows, axes, grid, psfs, settings.folding)
         circular = all(psf.circular for psf in psfs)
         loop = kernels.add_profiles if circular else kernels.add_skew_profiles

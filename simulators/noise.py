@@ -56,6 +56,7 @@ def add_noise(
     seed: int,
     sample_ids: ArrayLike,
     mixing: NDArray[np.float64] | None = None,
+    out: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Observe an expected image.
 
@@ -77,6 +78,8 @@ def add_noise(
         Keys of the samples' random numbers.
     mixing : array (bands, bands), optional
         Rows of unit length that mix independent backgrounds (`Survey.noise_mixing`).
+    out : pair of float32 arrays (samples, bands, y, x), optional
+        Written to and returned, instead of new ones: a loop over batches spares the system fresh memory.
 
     Returns
     -------
@@ -87,7 +90,7 @@ def add_noise(
     ------
     ValueError
         Shapes disagree, an expected pixel is NaN or beyond 1e30, or a pixel expects more than 1e15 electrons; the
-        message names the band.
+        message names the band. Or `out` cannot be written to.
     """
     clean, peaks = _checked(expected, bands)
     samples = sample_words(sample_ids)
@@ -96,7 +99,7 @@ def add_noise(
     for index, band in enumerate(bands):
         _check_variance(band, peaks[index])
         _check_photons(band, peaks[index])
-    image, variance = np.empty_like(clean), np.empty_like(clean)
+    image, variance = (np.empty_like(clean), np.empty_like(clean)) if out is None else _planes(out, clean)
     for index, band in enumerate(bands):
         fields = _fields(band, bands, _shares(mixing, index, len(bands)), seed)
         if math.isinf(band.electrons_per_unit):
@@ -109,6 +112,22 @@ def add_noise(
             _add_background(image, index, keys, weights, samples)
         _cut(image[:, index], band, seed, samples)
     return image, variance
+
+
+def _planes(
+    out: tuple[NDArray[np.float32], NDArray[np.float32]], clean: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The arrays `out`, if an image like `clean` and its variance can be written to them."""
+    if len(out) != 2:
+        raise ValueError(f"out has {len(out)} arrays; it must have 2, image and variance")
+    for name, plane in zip(("image", "variance"), out, strict=True):
+        if plane.shape != clean.shape or plane.dtype != np.float32:
+            raise ValueError(f"out: {name} is {plane.dtype} {plane.shape}; it must be float32 {clean.shape}")
+        if not (plane.flags.c_contiguous and plane.flags.writeable):
+            raise ValueError(f"out: {name} is not contiguous, or cannot be written to")
+    if any(np.may_share_memory(one, other) for one, other in ((out[0], out[1]), (out[0], clean), (out[1], clean))):
+        raise ValueError("out: image, variance and the expected image share memory")
+    return out
 
 
 def _check_variance(band: Band, peak: float) -> None:

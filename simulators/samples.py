@@ -73,7 +73,7 @@ def labels_of(
     import xarray as xr
 
     if isinstance(truth, xr.Dataset):
-        given = {name: truth[name].to_numpy() for name in names if name in truth}
+        given = {name: truth.variables[name].to_numpy() for name in names if name in truth}
     else:
         given = {name: _number(owner, name, value) for name, value in truth.items() if name != "sample_id"}
         for name in given:

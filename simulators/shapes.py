@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["axis_ratio", "ellipse", "magnification", "shape_matrix"]
+__all__ = ["axis_ratio", "ellipse", "magnification", "semi_axes", "shape_matrix"]
 
 Array = NDArray[np.float64]
 
@@ -38,3 +38,12 @@ def ellipse(matrix: Array) -> tuple[Array, Array, Array]:
     area = np.abs(np.linalg.det(matrix))
     size = q[..., 0, 0] + q[..., 1, 1] + 2.0 * area
     return np.sqrt(area), (q[..., 0, 0] - q[..., 1, 1]) / size, 2.0 * q[..., 0, 1] / size
+
+
+def semi_axes(matrix: Array) -> Array:
+    """Semi-axes (..., 2), the larger first, of the ellipses that `matrix` (..., 2, 2) makes of the unit circle: its
+    singular values, by the lengths of its conformal and anticonformal parts.
+    """
+    a, b, c, d = matrix[..., 0, 0], matrix[..., 0, 1], matrix[..., 1, 0], matrix[..., 1, 1]
+    turned, mirrored = np.hypot(a + d, c - b), np.hypot(a - d, c + b)
+    return np.stack([turned + mirrored, np.abs(turned - mirrored)], axis=-1) / 2.0

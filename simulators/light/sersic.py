@@ -119,7 +119,7 @@ class Sersic(Light):
         radius = np.asarray(self.radius)
         b = sersic_b(n)
         central = b ** (2.0 * n) / (2.0 * np.pi * n * gamma(2.0 * n) * radius**2)
-        inverse = np.linalg.inv(self.matrix()).reshape(-1, 4)
+        inverse = shape_matrix(-np.asarray(self.e1), -np.asarray(self.e2)).reshape(-1, 4) / radius[:, None]
         columns = [np.asarray(self.x), np.asarray(self.y), *inverse.T, 0.5 / n, b, central]
         return np.ascontiguousarray(np.stack(columns, axis=-1))
 

@@ -12,7 +12,7 @@ from catalogs.checks import within
 from simulators._frames import MAX_SIDE, read_frames
 from simulators._sources import SATURATED, STAR, Sources
 
-__all__ = ["clear_of_glare", "cut_out", "split_by_position", "strip_edges"]
+__all__ = ["clear_of_glare", "cut_out", "glaring", "split_by_position", "strip_edges"]
 
 GLARE_SNR = 500.0  # stars whose halo reaches beyond their aperture
 
@@ -67,18 +67,21 @@ def cut_out(
     return np.ascontiguousarray(np.moveaxis(stamps, 0, 1)), inside[good]
 
 
+def glaring(sources: Sources) -> NDArray[np.bool_]:
+    """Mask (N,) of stars that are saturated or above snr 500."""
+    return sources.having(STAR) & (sources.having(SATURATED) | (sources.snr > GLARE_SNR))
+
+
 def clear_of_glare(sources: Sources, size: int) -> NDArray[np.bool_]:
-    """Mask (N,) of sources that keep half a stamp of side `size` [pixel] plus the aperture away from glaring stars:
-    saturated ones and those above snr 500.
-    """
+    """Mask (N,) of sources that keep half a stamp of side `size` [pixel] plus the aperture away from glaring stars."""
     from scipy.spatial import cKDTree
 
     clear = np.ones(len(sources), dtype=bool)
-    glaring = sources[sources.having(STAR) & (sources.having(SATURATED) | (sources.snr > GLARE_SNR))]
-    if len(glaring):
+    stars = sources[glaring(sources)]
+    if len(stars):
         tree = cKDTree(np.stack([sources.x, sources.y], axis=1))
-        reach = size / 2 + glaring.aperture
-        for near in tree.query_ball_point(np.stack([glaring.x, glaring.y], axis=1), reach):
+        reach = size / 2 + stars.aperture
+        for near in tree.query_ball_point(np.stack([stars.x, stars.y], axis=1), reach):
             clear[near] = False
     return clear
 

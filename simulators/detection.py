@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalogs.checks import within
-from simulators._cutouts import clear_of_glare, cut_out, split_by_position, strip_edges
+from simulators._background import blank_sky, clipped_moments
+from simulators._cutouts import clear_of_glare, cut_out, glaring, split_by_position, strip_edges
 from simulators._frames import Frames, find_objects, read_frames
 from simulators._sources import BLENDED, EDGE, SATURATED, STAR, Sources
 from simulators._stars import stellar_locus
@@ -25,6 +26,8 @@ __all__ = [
     "clear_of_glare",
     "cut_out",
     "detect",
+    "glaring",
+    "local_noise",
     "measure",
     "read_frames",
     "split_by_position",
@@ -80,6 +83,23 @@ def measure(
         raise ValueError(f"the images have no sources above {threshold:g} rms of their background")
     sources = Sources(**columns)[np.flatnonzero(keep)[np.argsort(-columns["snr"][keep], kind="stable")]]
     return sources, segments
+
+
+def local_noise(frames: Frames, sources: Sources, segments: NDArray[np.int32]) -> Array:
+    """Rms (N, band) of the background around each of the sources that `measure` found [image unit].
+
+    The map of the local rms, which is smooth, scaled so that all blank pixels have unit rms in its units; depths that
+    vary widen the rms of a whole frame, but not this one.
+
+    Raises
+    ------
+    ValueError
+        Where a band has too few blank pixels.
+    """
+    blank = blank_sky(segments, sources, frames.hidden)
+    planes = zip(frames.names, frames.data, frames.rms, frames.missing, strict=True)
+    scale = [clipped_moments(name, (data / rms)[blank & ~missing])[1] for name, data, rms, missing in planes]
+    return np.asarray(sources.rms * np.array(scale))
 
 
 def _photometry(frames: Frames, objects: Any, ids: NDArray[np.int64], segments: NDArray[np.int32]) -> dict[str, Any]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from simulators import Rows, StrongLens, WeakLens
     from simulators.detection import Frames, Sources
 
-__all__ = ["HUBBLE", "Sky", "lens_simulator", "read_sky", "weak_simulator"]
+__all__ = ["HUBBLE", "Sky", "company_density", "lens_simulator", "read_sky", "weak_simulator"]
 
 Array = NDArray[np.float64]
 HUBBLE = "hubble"
@@ -88,32 +88,38 @@ def read_sky(
     bands: str | None = None,
     pixel_scale: float | None = None,
     on_progress: Callable[[float], object] | None = None,
+    *,
+    edges: Sequence[float] | None = None,
+    snr: float = SNR,
 ) -> Sky:
     """Detect, calibrate, cut out, and fit profiles to the galaxies on the training side.
+
+    Strips between the `edges` [pixel index], from low to high x, are in turn for training and held out; without them
+    `strip_edges` chooses. `snr` is the least of a galaxy with a stamp.
 
     Raises
     ------
     ValueError
         For images that cannot be read, have no sources, or too few galaxies for stamps on both sides.
     """
-    from simulators import calibrate, clear_of_glare, cut_out, detect, split_by_position, strip_edges
-    from simulators.detection import read_frames
+    from simulators import calibrate, clear_of_glare, cut_out, split_by_position, strip_edges
+    from simulators.detection import local_noise, measure, read_frames
 
     images = read_images(real, bands)
     survey = calibrate(images, pixel_scale=pixel_scale, name=real if real == HUBBLE else Path(real).name)
     frames = read_frames(images)
-    sources = detect(frames)
-    shown = np.flatnonzero(sources.galaxies(SNR) & (sources.radius < size / 7) & clear_of_glare(sources, size))
+    sources, segments = measure(frames)
+    shown = np.flatnonzero(sources.galaxies(snr) & (sources.radius < size / 7) & clear_of_glare(sources, size))
     stamps, kept = cut_out(frames, sources.x[shown], sources.y[shown], size)
     shown = shown[kept]
     if len(shown) < FEWEST:
         raise ValueError(
-            f"{real}: {len(shown)} galaxies above SNR {SNR:g}; at least {FEWEST} are needed to train and to judge"
+            f"{real}: {len(shown)} galaxies above SNR {snr:g}; at least {FEWEST} are needed to train and to judge"
         )
-    edges = strip_edges(sources.x[shown], HELD_OUT, pairs=STRIPS)
-    training, held_out = split_by_position(sources.x[shown], size, edges)
-    stamps = stamps / _local_sigma(sources, survey)[shown]
-    galaxies, neighbours, density = _measured(frames, sources, survey, shown, edges, size, on_progress)
+    lines = strip_edges(sources.x[shown], HELD_OUT, pairs=STRIPS) if edges is None else np.array(edges, dtype=float)
+    training, held_out = split_by_position(sources.x[shown], size, lines)
+    stamps /= local_noise(frames, sources, segments)[shown].astype(np.float32)[:, :, None, None]  # depth varies
+    galaxies, neighbours, density = _measured(frames, sources, survey, shown[training], lines, size, on_progress)
     order = np.random.default_rng(0).permutation(int(held_out.sum()))  # sources come by brightness
     return Sky(
         source=real,
@@ -136,23 +142,37 @@ def _measured(
     size: int,
     on_progress: Callable[[float], object] | None,
 ) -> tuple[Rows, Rows, float]:
-    """Galaxies with stamps, neighbours, and neighbours per square arcsec, from the training strips between `edges`."""
-    from simulators import Rows, fitted_galaxies
+    """Galaxies with stamps, their neighbours, and neighbours per square arcsec, from the training strips between
+    `edges`.
 
-    among = np.searchsorted(edges, sources.x) % 2 == 0
-    rows, fitted = fitted_galaxies(frames, sources, survey, FAINT_SNR, size, among=among, on_progress=on_progress)
+    Stars keep galaxies company, but for glaring ones, beside which there are no stamps: each is a Sersic profile far
+    smaller than the PSF.
+    """
+    from simulators import Rows, fitted_galaxies
+    from simulators.detection import STAR, glaring
+
+    among = (np.searchsorted(edges, sources.x) % 2 == 0) & ~glaring(sources)
+    free = replace(sources, flags=sources.flags & ~STAR)
+    rows, fitted = fitted_galaxies(frames, free, survey, FAINT_SNR, size, among=among, on_progress=on_progress)
     targets = np.isin(fitted, shown)
     company = with_fainter({name: values for name, values in rows.items() if name not in "xy"}, FAINTEST)
-    widths = np.diff(np.concatenate([[0.0], edges, [frames.data.shape[-1]]]))[::2]
-    area = frames.data.shape[-2] * float(widths.sum()) * survey.pixel_scale**2
-    galaxies = Rows({name: values[targets] for name, values in rows.items()})
-    return galaxies, Rows(company), len(company["radius"]) / area
+    more = len(company["radius"]) / len(fitted)
+    density = more * company_density(sources, shown, fitted, size, survey)
+    return Rows({name: values[targets] for name, values in rows.items()}), Rows(company), density
 
 
-def _local_sigma(sources: Sources, survey: Survey) -> NDArray[np.float32]:
-    """Background rms around each source, (N, band, 1, 1): depth varies over a frame, stamps are brought to one."""
-    sigma = np.array([band.background_sigma for band in survey.bands])
-    return np.asarray(sources.rms / np.median(sources.rms, axis=0) * sigma, dtype=np.float32)[:, :, None, None]
+def company_density(
+    sources: Sources, shown: NDArray[np.int64], fitted: NDArray[np.int64], size: int, survey: Survey
+) -> float:
+    """How many of the sources `fitted` are around those `shown`, per square arcsec: galaxies cluster.
+
+    Counted in stamps of side `size` [pixel], but for the middle, where `draw_neighbours` places none.
+    """
+    apart = [at[shown][:, None] - at[fitted] for at in (sources.x, sources.y)]
+    near, centre = 1.5 * max(band.psf_fwhm for band in survey.bands) / survey.pixel_scale, np.hypot(*apart)
+    inside = (np.abs(apart[0]) < size / 2) & (np.abs(apart[1]) < size / 2) & (centre >= near)
+    area = len(shown) * (size**2 - math.pi * near**2) * survey.pixel_scale**2
+    return float(inside.sum()) / area
 
 
 def with_fainter(rows: dict[str, Array], ratio: float) -> dict[str, Array]:

@@ -22,7 +22,8 @@ def new_objects(
     """Share of the detections above `threshold` sigma in refined images that raw ones lack, by a matched filter.
 
     An object is not new where the raw image has one above 0.6 thresholds (3 of 5 sigma) within `match` pixels, so that
-    noise which lifts a known object over the threshold does not count.
+    noise which lifts a known object over the threshold does not count; nor where it has one above the threshold itself,
+    as objects that are two at 5 sigma can be one at 3.
 
     Parameters
     ----------
@@ -50,7 +51,8 @@ def new_objects(
     weight = 1 / np.where(sigma > 0, sigma, np.inf) ** 2
     before, after = (np.einsum("ncyx,c->nyx", images, weight) for images in (x, y))
     kernel = _gaussian(fwhm)
-    known, found = _detect(before, kernel, FAINTER * threshold), _detect(after, kernel, threshold)
+    levels = zip(*(_detect(before, kernel, share * threshold) for share in (FAINTER, 1.0)), strict=True)
+    known, found = [np.concatenate(both) for both in levels], _detect(after, kernel, threshold)
     new = np.array([_unmatched(new, old, match) for new, old in zip(found, known, strict=True)], dtype=float)
     every = np.array([len(one) for one in found], dtype=float)
     total = every.sum()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.spatial import cKDTree
 
 from simulators._frames import read_frames
-from simulators.detection import clear_of_glare, cut_out, detect, split_by_position, strip_edges
+from simulators.detection import clear_of_glare, cut_out, detect, local_noise, measure, split_by_position, strip_edges
 
 SIGMA = 10.0
 
@@ -114,6 +114,17 @@ def test_local_rms_follows_the_depth(scene):
     sources = detect((scene.images + depth * rng.standard_normal(scene.images.shape)).astype(np.float32))
     for side, rms in ((sources.x < 450, 4.0), (sources.x > 550, 8.0)):
         assert np.median(sources.rms[side], axis=0) == pytest.approx([rms, rms], rel=0.05)
+
+
+def test_stamps_in_local_noise_have_unit_noise(scene):
+    """Also where half the frame is twice as deep, which widens the rms of the whole."""
+    depth = np.where(np.arange(1000) < 500, 4.0, 8.0)
+    noise = depth * np.random.default_rng(4).standard_normal(scene.images.shape)
+    frames = read_frames((scene.images + noise).astype(np.float32))
+    sources, segments = measure(frames)
+    local = local_noise(frames, sources, segments)
+    for side, rms in ((sources.x < 430, 4.0), (sources.x > 570, 8.0)):
+        assert np.median(local[side], axis=0) == pytest.approx([rms, rms], rel=0.01)
 
 
 def test_targets_keep_clear_of_glare(scene):

@@ -53,6 +53,13 @@ def test_invented_sources_are_counted_and_noise_is_not(galaxies) -> None:
     assert new_objects(galaxies(20, 1, flux=0.0), galaxies(20, 1, flux=0.0)).value == 0
 
 
+def test_a_blend_that_parts_at_the_threshold_is_not_new() -> None:
+    y, x = np.mgrid[:48, :48]
+    pair = sum(np.exp(-0.25 * ((x - a) ** 2 + (y - 24) ** 2)) for a in (21, 27))
+    raw = np.random.default_rng(8).normal(0, 1, (200, 1, 48, 48)) + 2.5 * pair
+    assert new_objects(raw, raw).value == 0
+
+
 def test_noise_differences_see_correlation_and_its_absence(galaxies) -> None:
     real = galaxies(200, 1, correlation=0.5)
     same = noise_differences(real, galaxies(200, 2, correlation=0.5), seed=0)

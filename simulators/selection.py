@@ -40,8 +40,8 @@ HOPELESS = 10  # times `most` candidates of which none was accepted
 class Expected(Mapping[str, Array]):
     """Expected images of S candidates, each drawn when it is first asked for: float64 (S, band, y, x).
 
-    The names are those of the simulator's parts (``light``, ``sources``; ``galaxy``), ``neighbours`` where there are
-    any, ``unlensed`` (the sources of a strong lens without it), ``image`` (everything) and ``variance``.
+    The names are those of the simulator's parts (``light``, ``sources``, ``quasar``; ``galaxy``), ``neighbours`` where
+    there are any, ``unlensed`` (sources and quasar of a strong lens without it), ``image`` (everything) and ``variance``.
 
     Parameters
     ----------
@@ -87,24 +87,31 @@ def drawers_of(
 Cut = Callable[["xr.Dataset", Expected], ArrayLike]
 
 
+def _lensed(images: Expected) -> Array:
+    """Everything behind the lens: the sources, and the images of a quasar."""
+    return images["sources"] + images["quasar"] if "quasar" in images else images["sources"]
+
+
 def total_magnification(images: Expected) -> Array:
     """Flux of the lensed sources in the stamp over that of the unlensed ones, all bands together, shape (S,).
 
-    Both as rendered, so light beyond the stamp's edge counts in neither; 0 where the unlensed sources have no light.
+    A quasar counts with its host: its images in the first flux, itself in the second. Both are as rendered, so light
+    beyond the stamp's edge counts in neither; 0 where nothing unlensed has light.
     """
-    lensed, unlensed = (images[name].sum(axis=(1, 2, 3)) for name in ("sources", "unlensed"))
+    lensed, unlensed = (light.sum(axis=(1, 2, 3)) for light in (_lensed(images), images["unlensed"]))
     return np.asarray(np.divide(lensed, unlensed, out=np.zeros_like(lensed), where=unlensed > 0))
 
 
 def arc_snr(images: Expected, band: str | None = None) -> Array:
-    """Signal-to-noise ratio of the lensed sources, sqrt(sum of s^2 / variance over pixels), shape (S,).
+    """Signal-to-noise ratio of the lensed sources, a quasar's images included, sqrt(sum of s^2 / variance over pixels),
+    shape (S,).
 
     That of a fit of the arcs' flux with everything else known (Horne 1986, PASP 98, 609, eq. 9, for noise without
     correlation), in `band` or in all bands together.
     """
     names = images.survey.band_names
     at = slice(None) if band is None else [names.index(one_of("band", band, names))]
-    signal, variance = images["sources"][:, at], images["variance"][:, at]
+    signal, variance = _lensed(images)[:, at], images["variance"][:, at]
     with np.errstate(divide="ignore", invalid="ignore"):  # without noise the ratio is infinite
         ratio = np.where(signal == 0.0, 0.0, signal**2 / variance)
     return np.asarray(np.sqrt(ratio.sum(axis=(1, 2, 3))))

@@ -17,7 +17,7 @@ from simulators._psf_choice import each_psf
 from simulators._strong_layout import layout_of
 from simulators.deflectors import Deflector, lens_of
 from simulators.deflectors.masses import LINE_OF_SIGHT, masses_of
-from simulators.drawing import draw_light
+from simulators.drawing import draw_light, draw_points
 from simulators.layout import Layout
 from simulators.neighbours import add_neighbours
 from simulators.population import resolve
@@ -149,8 +149,11 @@ class StrongLens(Simulator):
 
     @each_psf
     def _unlensed(self, labels: dict[str, Array]) -> Array:
-        """The sources as they would look without the lens."""
+        """The sources and the quasar as they would look without the lens."""
         out = self._dark(labels)
+        if self.quasar:
+            place = labels["quasar_x"], labels["quasar_y"]
+            draw_points(*place, labels["quasar_flux"], *self._drawing, out)
         for component in range(labels["source_flux"].shape[1]):
             source = self._sources.owned(labels, "source", component)
             draw_light(source, labels["source_flux"][:, component], *self._drawing, out)

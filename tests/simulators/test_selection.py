@@ -105,6 +105,41 @@ def test_arc_snr_is_that_of_the_arcs_own_image():
     assert len(images) == 6
 
 
+QUASAR = StrongLens(survey=SURVEY.select("g"), size=64, mass="sie", quasar=True)
+
+
+def quasar_behind_a_sphere(quasar_flux, source_flux):
+    """What a cut sees of a quasar 0.4 arcsec from an isothermal sphere of 1.2: images at 1.6 and -0.8 arcsec, magnified
+    by 1 + 1.2 / 0.4 = 4 and |1 - 1.2 / 0.4| = 2.
+    """
+    labels = dict.fromkeys(QUASAR.labels, 0.0) | {"theta_E": 1.2, "light_radius": 1.0, "light_n": 1.0}
+    labels |= {"source_radius": 0.3, "source_n": 1.0, "source_x": 0.4, "quasar_x": 0.4}
+    fluxes = {"light_flux": [[0.0]], "quasar_flux": [[quasar_flux]], "source_flux": [[source_flux]]}
+    return judged(QUASAR, QUASAR.render(labels | fluxes))
+
+
+def test_magnification_counts_the_images_of_a_quasar():
+    alone, host = quasar_behind_a_sphere(70.0, 0.0), quasar_behind_a_sphere(0.0, 30.0)
+    assert total_magnification(alone)[0] == pytest.approx(6.0, rel=2e-3)
+    both = (70.0 * 6.0 + 30.0 * total_magnification(host)[0]) / 100.0
+    assert total_magnification(quasar_behind_a_sphere(70.0, 30.0))[0] == pytest.approx(both, rel=2e-3)
+    assert MinMagnification(5.9)(None, alone)
+    assert not MinMagnification(6.1)(None, alone)
+
+
+def test_arc_snr_counts_the_images_of_a_quasar():
+    """Against two Gaussians integrated over pixels, in the noise of the sky and of their own photons."""
+    edges = (np.arange(65) - 32.0) * 0.2
+    scale = 0.8 / np.sqrt(8.0 * np.log(2.0))
+    share = [np.diff(stats.norm.cdf(edges, place, scale)) for place in (1.6, -0.8, 0.0)]
+    signal = share[2][:, None] * (4.0 * share[0] + 2.0 * share[1]) * 9000.0
+    expected = np.sqrt((signal**2 / (30.0**2 + signal / 5.0)).sum())
+    images = quasar_behind_a_sphere(9000.0, 0.0)
+    assert arc_snr(images)[0] == pytest.approx(expected, rel=1e-3)
+    assert MinArcSNR(0.99 * expected)(None, images)
+    assert not MinArcSNR(1.01 * expected, band="g")(None, images)
+
+
 def test_any_simulator_takes_any_function():
     def bright(truth, images):
         return images["galaxy"].max(axis=(1, 2, 3)) > 100.0

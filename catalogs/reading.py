@@ -38,7 +38,7 @@ QUANTITIES = {
     "psf_beta": Quantity("", 1.0, float("inf")),  # Moffat slope; inf is a Gaussian
     "depth": Quantity("mag", 0.0, 50.0, optional=True),  # published, to be recomputed by the tests
 }
-_SOURCE = ("unit", "reference", "date")
+_SOURCE = ("unit", "reference", "date", "checked")
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Fact:
     values : mapping of str to float
         Band name -> value.
     source : str
-        Reference and the date when it was read.
+        Reference and the date when it was read; what it was compared with, if anything.
     details : mapping of str to float
         What else the number needs (``depth``: ``snr``, and the diameter ``aperture`` [arcsec] unless PSF-weighted).
     """
@@ -257,7 +257,7 @@ def _table(where: str, entry: object) -> dict[str, Any]:
 
 
 def _source(where: str, table: Mapping[str, Any]) -> str:
-    """``reference (date)`` of a table; both and the unit must be there."""
+    """``reference (date)`` of a table, which with the unit must be there, and ``; checked: ...`` if it has it."""
     if not isinstance(table.get("unit"), str):
         raise ValueError(f"{where}: it has no unit")
     reference, date = table.get("reference"), table.get("date")
@@ -265,4 +265,8 @@ def _source(where: str, table: Mapping[str, Any]) -> str:
         raise ValueError(f"{where}: the reference is empty; say where the number comes from")
     if not isinstance(date, datetime.date):
         raise ValueError(f"{where}: it has no date (as 2026-11-22)")
-    return f"{reference.strip()} ({date:%Y-%m-%d})"
+    checked = table.get("checked", "none")
+    if not isinstance(checked, str) or not checked.strip():
+        raise ValueError(f"{where}: checked is empty; name what the number was compared with, or leave it out")
+    tail = f"; checked: {checked.strip()}" if "checked" in table else ""
+    return f"{reference.strip()} ({date:%Y-%m-%d}){tail}"

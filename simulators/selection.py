@@ -41,7 +41,7 @@ class Expected(Mapping[str, Array]):
     """Expected images of S candidates, each drawn when it is first asked for: float64 (S, band, y, x).
 
     The names are those of the simulator's parts (``light``, ``sources``, ``quasar``; ``galaxy``), ``neighbours`` where
-    there are any, ``unlensed`` (sources and quasar of a strong lens without it), ``image`` (everything) and ``variance``.
+    there are any, ``unlensed`` (sources and quasar without the lens), ``image`` (everything) and ``variance``.
 
     Parameters
     ----------

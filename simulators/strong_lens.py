@@ -152,8 +152,7 @@ class StrongLens(Simulator):
         """The sources and the quasar as they would look without the lens."""
         out = self._dark(labels)
         if self.quasar:
-            place = labels["quasar_x"], labels["quasar_y"]
-            draw_points(*place, labels["quasar_flux"], *self._drawing, out)
+            draw_points(labels["quasar_x"], labels["quasar_y"], labels["quasar_flux"], *self._drawing, out)
         for component in range(labels["source_flux"].shape[1]):
             source = self._sources.owned(labels, "source", component)
             draw_light(source, labels["source_flux"][:, component], *self._drawing, out)

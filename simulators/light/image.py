@@ -128,13 +128,13 @@ class ImageSource(Light):
     PSF should be half as wide again, or noise that was below the PSF shows. Behind a strong lens (`brightness`) it
     stays in, unless the image is `GalaxyImage.sharpened`.
 
-    The noise of an image is taken for light. It is scaled with the flux, turned, zoomed and sheared with the galaxy, and
-    filtered by the target's PSF over the galaxy's own, so that it ends up correlated, and not alike in all directions:
-    an image of noise power P(k) at the wavevector k [rad/arcsec] gives power prop. to P(M^T k) |target(k) / own(M^T
-    k)|^2, M being `matrix`. It is the same in every draw of the entry, part of ``clean``, and in no ``variance``; the
-    survey's noise is added on top. Nothing is whitened or made isotropic, which GalSim's ``RealGalaxy`` leaves to its
-    user as well (``image.whitenNoise``, ``image.symmetrizeNoise``): shears that are calibrated on such stamps need
-    images of a signal-to-noise ratio far above the survey's.
+    The noise of an image is taken for light. It is scaled with the flux, turned, zoomed and sheared with the galaxy,
+    and filtered by the target's PSF over the galaxy's own, so that it ends up correlated, and not alike in all
+    directions: from noise of the power P(k) at the wavevector k [rad/arcsec] comes a power prop. to P(M^T k)
+    |target(k) / own(M^T k)|^2, M being `matrix`. It is the same in every draw of the entry, part of ``clean``, and
+    in no ``variance``; the survey's noise is added on top. Nothing is whitened or made isotropic, which GalSim's
+    ``RealGalaxy`` leaves to its user as well (``image.whitenNoise``, ``image.symmetrizeNoise``): shears that are
+    calibrated on such stamps need images of a signal-to-noise ratio far above the survey's.
 
     Parameters
     ----------

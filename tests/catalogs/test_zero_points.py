@@ -1,4 +1,4 @@
-"""Zero points recomputed from throughputs and calibrations, and compared with what others use."""
+"""Zero points and other quantities recomputed: from apertures and throughputs, from calibrations, from count rates."""
 
 import math
 import tomllib
@@ -14,33 +14,59 @@ PLANCK = 6.62607015e-34  # J s
 HUBBLE = math.pi * 1.2**2  # m2: the throughputs of HST are relative to the unobstructed primary
 ROMAN = {"F106": "Y106", "F129": "J129", "F158": "H158", "F184": "F184"}
 
-# surveycodex 1.3.0 (LSST DESC), zero points of 1 electron/s, as read on 2026-11-24.
-SURVEYCODEX = {
-    "lsst": {"u": 26.44, "g": 28.29, "r": 28.13, "i": 27.81, "z": 27.42, "y": 26.59},
-    "hsc": {"g": 28.90, "r": 28.86, "i": 28.61, "z": 27.68, "y": 27.34},
-    "des": {"g": 26.72, "r": 26.99, "i": 26.86, "z": 26.58, "Y": 25.56},
-    "sdss": {"u": 23.58, "g": 25.73, "r": 25.62, "i": 25.28, "z": 23.30},
-    "cfhtls": {"u": 25.78, "g": 27.11, "r": 26.74, "i": 26.22, "z": 25.02},
-    "euclid_vis": {"VIS": 25.92},
-    "euclid_nisp": {"Y": 24.99, "J": 25.17, "H": 25.11},
-    "roman": {"F106": 26.32, "F129": 26.32, "F158": 26.32},
-    "hst_acs": {"F814W": 25.94},
+# Area of the aperture [m2], and the share of its light that is detected, integrated over the logarithm of wavelength:
+# public curves, by the trapezoid rule on 2026-11-24. Apertures and their obscurations are those that surveycodex 1.3.0
+# cites, but for NIRCam's, 25.4 m2 (STScI), the 1 m2 of Roman, whose curves are areas, and Hubble's.
+THROUGHPUT = {
+    # speclite 1.0.0: hsc2017, decam2014, sdss2010 (with the atmosphere), cfht_megacam (the filters since 2015), Euclid
+    "hsc": (math.pi / 4 * (8.3**2 - 1.2**2), {"g": 0.1253, "r": 0.1207, "i": 0.09603, "z": 0.04066, "y": 0.02962}),
+    "des": (
+        math.pi / 4 * (3.934**2 - 1.651**2),
+        {"g": 0.08916, "r": 0.1135, "i": 0.1012, "z": 0.07844, "Y": 0.03048},
+    ),
+    "sdss": (
+        math.pi / 4 * 2.5**2 * 0.73,
+        {"u": 0.01373, "g": 0.09975, "r": 0.09005, "i": 0.06563, "z": 0.01065},
+    ),
+    "cfhtls": (8.0216, {"u": 0.05274, "g": 0.1654, "r": 0.1173, "i": 0.08075, "z": 0.02306}),
+    "euclid_vis": (math.pi / 4 * 1.2**2 * 0.87, {"VIS": 0.4328}),
+    "euclid_nisp": (math.pi / 4 * 1.2**2 * 0.87, {"YE": 0.1831, "JE": 0.2166, "HE": 0.2044}),
+    # sedpy 0.4.1: wfc3_ir; roman_wfi, jwst_mod[ab], geometric means of the 18 detectors and of the two modules
+    "hst_wfc3": (HUBBLE, {"F140W": 0.15371}),
+    "roman": (1.0, {"F106": 0.6355, "F129": 0.6346, "F158": 0.6481, "F184": 0.4229}),
+    "jwst_nircam": (25.4, {"F090W": 0.0701, "F115W": 0.0741, "F150W": 0.1000, "F200W": 0.1188}),
+    "jwst_nircam_lw": (25.4, {"F277W": 0.1135, "F356W": 0.1296, "F444W": 0.1328}),
 }
-DISAGREE = {("euclid_vis", "VIS"): 0.20}  # computed from a curve, against measured in flight
-
-# Other sources than the one on file: lenstronomy 1.14.2, ObservationConfig. Its ZTF values are for 1 DN in 30 s.
-LENSTRONOMY = {
-    "des": ({"g": 26.58, "r": 26.78, "i": 26.75, "z": 26.48, "Y": 25.40}, 0.22),
-    "hst_wfc3": ({"F160W": 25.96}, 0.02),
+TOLERANCE = dict.fromkeys(THROUGHPUT, 0.006) | {"roman": 0.001, "hst_wfc3": 0.002}
+TOLERANCE |= {"jwst_nircam": 0.05, "jwst_nircam_lw": 0.012}  # calibrated in flight, on stars
+# Zero points on file less those recomputed, where they are of another filter or measured in flight.
+LESS = {
+    "cfhtls": {"u": -0.13, "g": -0.04, "r": -0.04, "i": -0.155, "z": 0.005},
+    "euclid_vis": {"VIS": -0.20},
+    "euclid_nisp": {"YE": 0.054, "JE": 0.091, "HE": 0.105},
 }
 
-# Surveys whose files hold no published depth, and why.
-NO_DEPTH = {"euclid_nisp"}  # the published one is measured in apertures that are not stated
+# Surveys whose throughputs no public file holds: the area [m2] of the unobstructed mirror and the width of each band in
+# the logarithm of wavelength (that of SDSS's filters of the same name, and of Pan-STARRS's, from speclite 1.0.0).
+MIRROR = {
+    "kids": (math.pi / 4 * (2.65**2 - 0.938**2), {"u": 0.142, "g": 0.248, "r": 0.180, "i": 0.147}),
+    "ztf": (math.pi / 4 * 1.219**2, {"g": 0.241, "r": 0.213, "i": 0.165}),
+}
+FROM_GALSIM = {
+    "lsst": tuple("ugrizy"),
+    "hst_acs": ("F435W", "F606W", "F775W", "F814W", "F850LP"),
+    "hst_wfc3": ("F105W", "F125W", "F160W"),
+}
 
 
 def zero_point(nanometres, square_metres):
     """AB magnitude of 1 electron/s: 3631 Jy give 3631e-26 / h integral(A dlambda / lambda) through the area A."""
-    return 2.5 * math.log10(3631e-26 / PLANCK * np.trapezoid(square_metres / nanometres, nanometres))
+    return magnitude(np.trapezoid(square_metres / nanometres, nanometres))
+
+
+def magnitude(square_metres):
+    """The same of the integral itself."""
+    return 2.5 * math.log10(3631e-26 / PLANCK * square_metres)
 
 
 def facts_of(survey):
@@ -60,10 +86,35 @@ def test_a_perfect_telescope():
     assert zero_point(x, np.ones_like(x)) == pytest.approx(2.5 * math.log10(photons), abs=1e-6)
 
 
+def test_every_band_is_recomputed():
+    tables = [(name, bands) for name, (_, bands) in (THROUGHPUT | MIRROR).items()] + list(FROM_GALSIM.items())
+    recomputed = sorted((name, band) for name, bands in tables for band in bands)
+    assert recomputed == sorted(
+        (name, band) for name in catalogs.list_surveys() for band in catalogs.get_survey(name).band_names
+    )
+
+
+@pytest.mark.parametrize("name", THROUGHPUT)
+def test_zero_points_from_throughputs(name):
+    area, bands = THROUGHPUT[name]
+    for band, share in bands.items():
+        expected = magnitude(area * share) + LESS.get(name, {}).get(band, 0.0)
+        assert value_of(name, "zero_point", band) == pytest.approx(expected, abs=TOLERANCE[name]), band
+
+
+@pytest.mark.parametrize("name", MIRROR)
+def test_zero_points_ask_for_a_share_of_the_light(name):
+    """A tenth to a half of what falls on the mirror within the band, and less in u than elsewhere."""
+    area, bands = MIRROR[name]
+    for band, width in bands.items():
+        share = 10 ** (0.4 * (value_of(name, "zero_point", band) - magnitude(area * width)))
+        assert (0.08 if band == "u" else 0.15) < share < 0.55, band
+
+
 @pytest.mark.parametrize(
     ("name", "camera", "band", "tolerance"),
-    [("hst_acs", "ACS_wfc", band, 0.03) for band in ("F435W", "F606W", "F775W", "F814W", "F850LP")]
-    + [("hst_wfc3", "WFC3_ir", band, 0.003) for band in ("F105W", "F125W", "F160W")],
+    [("hst_acs", "ACS_wfc", band, 0.03) for band in FROM_GALSIM["hst_acs"]]
+    + [("hst_wfc3", "WFC3_ir", band, 0.003) for band in FROM_GALSIM["hst_wfc3"]],
 )
 def test_hubble_from_its_throughput(name, camera, band, tolerance):
     """GalSim's copies of STScI's total throughputs; those of ACS are not the very curves of the file's source."""
@@ -73,14 +124,16 @@ def test_hubble_from_its_throughput(name, camera, band, tolerance):
     assert zero_point(x, HUBBLE * share) == pytest.approx(value_of(name, "zero_point", band), abs=tolerance)
 
 
-@pytest.mark.parametrize("band", ROMAN)
-def test_roman_from_its_effective_area(band):
-    """GalSim's effective areas are those of 2021; the zero points on file are newer and 0.11 to 0.15 lower."""
-    import galsim
+# The Hubble Ultra Deep Field, CDS II/258: zero points and exposures, which those of the XDF contain.
+HUDF = {"F435W": (25.673, 112), "F606W": (26.486, 112), "F775W": (25.654, 288), "F850LP": (24.862, 288)}
 
-    table = np.genfromtxt(f"{galsim.meta_data.share_dir}/roman/Roman_effarea_20210614.txt", names=True)
-    computed = zero_point(1e3 * table["Wave"], table[ROMAN[band]])
-    assert computed - value_of("roman", "zero_point", band) == pytest.approx(0.13, abs=0.03)
+
+@pytest.mark.parametrize("band", HUDF)
+def test_acs_as_in_the_ultra_deep_field(band):
+    zero, exposures = HUDF[band]
+    assert value_of("hst_acs", "zero_point", band) == zero
+    assert value_of("hst_acs", "exposure_time", band) == 1200.0
+    assert exposures < value_of("hst_acs", "n_exposures", band) < 1.4 * exposures
 
 
 @pytest.mark.parametrize("band", ROMAN)
@@ -94,10 +147,11 @@ def test_roman_sky_from_its_count_rate(band):
     dark = roman.dark_current + roman.thermal_backgrounds[ROMAN[band]]
     assert value_of("roman", "dark_current", band) == pytest.approx(dark)
     assert value_of("roman", "exposure_time", band) == roman.exptime
+    assert value_of("roman", "n_exposures", band) == roman.n_dithers
     assert value_of("roman", "read_noise", band) == roman.read_noise
 
 
-@pytest.mark.parametrize("band", list("ugrizy"))
+@pytest.mark.parametrize("band", FROM_GALSIM["lsst"])
 def test_lsst_from_its_throughput(band):
     """GalSim's curves are at airmass 1.2, the file at the zenith; the mirror is 6.423 m wide (Ivezic et al. 2019)."""
     import galsim
@@ -122,8 +176,6 @@ PHOTMJSR = {
     "F356W": [0.421, 0.379],
     "F444W": [0.402, 0.371],
 }
-# Means of the CLEAR rows of MIRAGE's NIRCam_zeropoints.list, AB magnitude of 1 DN/s.
-MIRAGE = {"F090W": 26.723, "F115W": 26.807, "F150W": 27.125, "F200W": 27.307, "F277W": 27.354}
 
 
 @pytest.mark.parametrize(("name", "band"), [(n, b) for n in GAIN for b in catalogs.get_survey(n).band_names])
@@ -131,9 +183,8 @@ def test_nircam_from_its_flux_calibration(name, band):
     megajansky = np.mean(np.multiply(PHOTMJSR[band], PIXEL_AREA[name])) * 1e-14 / GAIN[name]  # of 1 electron/s
     flight = 8.90 - 2.5 * math.log10(megajansky * 1e6)
     assert value_of(name, "zero_point", band) == pytest.approx(flight, abs=0.01)
-    if band in MIRAGE:
-        theirs = MIRAGE[band] + 2.5 * math.log10(GAIN[name])
-        assert value_of(name, "zero_point", band) == pytest.approx(theirs, abs=0.03)
+    frames = 9 * (8 + 2) - 2  # MEDIUM8, nine groups: eight frames kept and two skipped, but for the last group
+    assert value_of(name, "exposure_time", band) == pytest.approx(frames * 10.73677, abs=0.5)
 
 
 def test_acs_sky_from_its_count_rate():
@@ -143,37 +194,30 @@ def test_acs_sky_from_its_count_rate():
         assert value_of("hst_acs", "sky_brightness", band) == pytest.approx(sky, abs=0.01)
 
 
+# Gain [electron/DN] and dark variance [DN2] of the six camera columns, SDSS data model, page frame.
+SDSS_GAIN = {
+    "u": [1.62, 1.595, 1.59, 1.6, 1.47, 2.17],
+    "g": [3.32, 3.855, 3.845, 3.995, 4.05, 4.035],
+    "r": [4.71, 4.6, 4.72, 4.76, 4.725, 4.895],
+    "i": [5.165, 6.565, 4.86, 4.885, 4.64, 4.76],
+    "z": [4.745, 5.155, 4.885, 4.775, 3.48, 4.69],
+}
+SDSS_DARK = {
+    "u": [9.61, 12.6025, 8.7025, 12.6025, 9.3025, 7.0225],
+    "g": [15.6025, 1.44, 1.3225, 1.96, 1.1025, 1.8225],
+    "r": [1.8225, 1.00, 1.3225, 1.3225, 0.81, 0.9025],
+    "i": [7.84, 5.76, 4.6225, 6.25, 7.84, 5.0625],
+    "z": [0.81, 1.0, 1.0, 9.61, 1.8225, 1.21],
+}
+
+
+@pytest.mark.parametrize("band", SDSS_GAIN)
+def test_sdss_read_noise_from_its_dark_variance(band):
+    electrons = np.square(SDSS_GAIN[band]) * SDSS_DARK[band]
+    assert value_of("sdss", "read_noise", band) == pytest.approx(math.sqrt(electrons.mean()), abs=0.06)
+
+
 def test_ztf_is_calibrated_in_counts_of_a_whole_exposure():
-    for band, magnitude in {"g": 26.325, "r": 26.275, "i": 25.660}.items():
-        per_electron_second = magnitude + 2.5 * math.log10(5.8 / 30.0)
+    for band, counts in {"g": 26.325, "r": 26.275, "i": 25.660}.items():
+        per_electron_second = counts + 2.5 * math.log10(5.8 / 30.0)
         assert value_of("ztf", "zero_point", band) == pytest.approx(per_electron_second, abs=0.01)
-
-
-@pytest.mark.parametrize("name", SURVEYCODEX)
-def test_surveycodex_agrees(name):
-    theirs = SURVEYCODEX[name]
-    assert set(theirs) <= set(catalogs.get_survey(name).band_names)
-    for band, magnitude in theirs.items():
-        difference = abs(value_of(name, "zero_point", band) - magnitude)
-        assert difference == pytest.approx(DISAGREE.get((name, band), 0.0), abs=0.105), band
-
-
-@pytest.mark.parametrize("name", LENSTRONOMY)
-def test_lenstronomy_agrees(name):
-    theirs, tolerance = LENSTRONOMY[name]
-    for band, magnitude in theirs.items():
-        assert value_of(name, "zero_point", band) == pytest.approx(magnitude, abs=tolerance)
-
-
-def test_sources_disagree_on_lsst_u():
-    """26.50 (SMTN-002, on file), 26.44 (surveycodex) and 26.40 are all in use, the last two at airmass 1.2."""
-    ours = value_of("lsst", "zero_point", "u")
-    assert ours == 26.50
-    assert "26.40-26.44" in catalogs.references("lsst")["zero_point"]
-    at_airmass = ours - 0.2 * (value_of("lsst", "sky_zero_point", "u") - ours)
-    assert at_airmass == pytest.approx(26.40, abs=0.005)
-    assert at_airmass == pytest.approx(SURVEYCODEX["lsst"]["u"], abs=0.05)
-
-
-def test_surveys_without_depth_are_known():
-    assert {name for name in catalogs.list_surveys() if "depth" not in facts_of(name)} == NO_DEPTH

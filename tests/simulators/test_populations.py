@@ -251,8 +251,8 @@ def test_a_layer_above_moves_what_follows_from_it():
 
 
 def test_a_band_without_colours_is_refused():
-    with pytest.raises(ValueError, match="unknown band of the colours 'H'"):
-        StrongLens(survey="euclid_nisp", bands="H", population=NAME).draw(1, seed=1)
+    with pytest.raises(ValueError, match="unknown band of the colours 'HE'"):
+        StrongLens(survey="euclid_nisp", bands=["HE"], population=NAME).draw(1, seed=1)
 
 
 def test_distances_are_astropys():

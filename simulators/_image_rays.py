@@ -1,4 +1,4 @@
-"""Lensed sources that are not Sersics, such as the pixels of real galaxies: evenly spaced rays, the light's own
+"""Lensed sources that are not Sersics, such as the pixels of real galaxies: rays where they are seen, the light's own
 brightness.
 """
 
@@ -7,48 +7,84 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from simulators._interpolated import padded
+from simulators._kernels import image_rays as kernels
+from simulators._kernels._jit import run
 from simulators._kernels.rays import Plan
+from simulators._lens_rays import lens_rows, power_law, shoot
 from simulators.deflectors import Deflector
-from simulators.light import Light
+from simulators.light import ImageSource, Light
 
-__all__ = ["add_even_rays"]
+__all__ = ["add_images"]
 
 Array = NDArray[np.float64]
-CHUNK = 2**18  # rays at once
+LEAST = 4  # parts of a cell along an axis where nothing is known of the source but its brightness
 
 
-def add_even_rays(plan: Plan, lens: Deflector, source: Light, flux: Array, rays: int, out: Array) -> None:
+def add_images(
+    plan: Plan, lens: Deflector, source: Light, flux: Array, density: float, series: float, out: NDArray[np.float32]
+) -> None:
     """Add one source (N,) of unit flux seen through each lens (N,), times flux (N, B), to out (N, B, n, n).
 
-    Each fine cell of `plan` is the mean of rays x rays midpoints. That the operators take a cell's light for its
-    centre's is made good by 1/24 of the second differences.
+    A fine cell of `plan` has `density` pairs of rays for each pixel of the source that it spans.
     """
-    axis = plan.axis.astype(np.float64)
-    step = axis[1] - axis[0]
-    points = (axis[:, None] + ((np.arange(rays) + 0.5) / rays - 0.5) * step).ravel()
+    known = power_law(lens)
+    amount = np.ascontiguousarray(flux, dtype=np.float32)
+    if known is not None and isinstance(source, ImageSource):
+        rows, area = _image_rows(source)
+        numbers = (*lens_rows(*known, series), rows, *_library(source), density, 1)
+        run(kernels.add_lensed_images, len(lens), plan, *numbers, amount / area[:, None], out)
+        return
+    work = kernels.workspace(plan.axis, out.shape[-1])
     for n in range(len(lens)):
-        plane = _brightness(lens.take(n), source.take(n), points)
-        cells = plane.reshape(len(axis), rays, len(axis), rays).mean(axis=(1, 3))
-        around = np.pad(cells, 1)
-        cells = (
-            cells - (around[2:, 1:-1] + around[:-2, 1:-1] + around[1:-1, 2:] + around[1:-1, :-2] - 4.0 * cells) / 24.0
-        )
-        for b, operators in enumerate(plan.operators.astype(np.float64)):
-            for along_x, along_y in operators:
-                image = along_y.T @ cells.T @ along_x
-                out[n, b] += flux[n, b] * image[: out.shape[-2], : out.shape[-1]]
+        _add_one(plan, lens.take(n), source.take(n), amount[n], density, work, out[n])
 
 
-def _brightness(lens: Deflector, source: Light, points: Array) -> Array:
-    """What the rays through `points` (P,) by `points`, x first, see of one source through one lens, shape (P, P)."""
-    plane = np.zeros((points.size, points.size))
-    reach = source.reach()[0]
-    at_x, at_y = np.asarray(source.x)[0], np.asarray(source.y)[0]
-    lines = max(1, CHUNK // points.size)
-    for start in range(0, points.size, lines):
-        part = slice(start, start + lines)
-        x, y = np.meshgrid(points[part], points, indexing="ij")
-        u, v = (ends[0] for ends in lens.source(x, y))
-        seen = (np.abs(u - at_x) <= reach) & (np.abs(v - at_y) <= reach)  # not of rays through a singular centre
-        plane[part][seen] = source.brightness(u[seen], v[seen])[0]
-    return plane
+def _add_one(
+    plan: Plan,
+    lens: Deflector,
+    source: Light,
+    flux: NDArray[np.float32],
+    density: float,
+    work: kernels.Work,
+    out: NDArray[np.float32],
+) -> None:
+    """What the kernel does, for one lens and one source of any kind."""
+    if isinstance(source, ImageSource):
+        row, least = _image_rows(source)[0][0], 1
+    else:
+        reach = source.reach()[0]
+        at = np.asarray(source.x)[0], np.asarray(source.y)[0]
+        row, least, density = np.array([*at, 1.0, 0.0, 0.0, 1.0, reach, reach]), LEAST, 0.0
+    shoot(lens, work.x, work.y, work.bx, work.by)
+    count = kernels.find_cells(row, density, least, work)
+    start = 0
+    while start < count:
+        stop, rays = kernels.next_rays(plan.axis, start, count, work)
+        shoot(lens, work.ray_x[:rays], work.ray_y[:rays], work.u, work.v)
+        work.seen[:rays] = source.brightness(work.u[:rays], work.v[:rays])[0]
+        kernels.keep_moments(plan.axis, start, stop, work)
+        start = stop
+    kernels.finish(plan, flux, work, out)
+
+
+def _image_rows(source: ImageSource) -> tuple[Array, NDArray[np.float32]]:
+    """Rows (N, 8) for `find_cells`, in pixels of each galaxy, and the area (N,) of such a pixel on the sky."""
+    galaxies = [source.galaxies[int(index)] for index in source._column("image_index")]
+    scales = np.array([galaxy.scale for galaxy in galaxies])
+    matrix = source.matrix() * scales[:, None, None]
+    halves = np.array([galaxy.pixels.shape[::-1] for galaxy in galaxies]) / 2.0
+    centre = np.stack([source._column("x"), source._column("y")], axis=-1)
+    rows = np.hstack([centre, np.linalg.inv(matrix).reshape(-1, 4), halves + 3.0])
+    return np.ascontiguousarray(rows), np.linalg.det(matrix).astype(np.float32)
+
+
+def _library(source: ImageSource) -> tuple[Array, NDArray[np.int64]]:
+    """Padded images of all galaxies that are used, one after another, and the place, rows and columns (N, 3) of each
+    object's.
+    """
+    used, which = np.unique(source._column("image_index").astype(np.int64), return_inverse=True)
+    planes = [padded(source.galaxies[index].pixels) for index in used]
+    places = np.cumsum([0, *(plane.size for plane in planes[:-1])])
+    frames = np.array([[place, *plane.shape] for place, plane in zip(places, planes, strict=True)], np.int64)
+    return np.concatenate([plane.ravel() for plane in planes]), frames[which.ravel()]

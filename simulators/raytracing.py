@@ -1,7 +1,8 @@
-"""Drawing through lenses: Sersic sources, and what consists of them, by adaptive ray shooting; others by even rays.
+"""Drawing through lenses: Sersic sources, and what consists of them, by adaptive ray shooting; others by rays where
+they are seen.
 
-A power law with or without external shear is traced by kernels, samples in parallel; any other deflector by its own
-`source`, on the same cells.
+A power law with or without external shear is traced by kernels, samples in parallel; any other deflector on the same
+cells, sample by sample.
 """
 
 from __future__ import annotations
@@ -10,18 +11,20 @@ import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from catalogs.checks import one_of
-from simulators._image_rays import add_even_rays
+from simulators._image_rays import add_images
 from simulators._kernels import rays
 from simulators._kernels._jit import run
 from simulators._kernels.refining import gauss_pattern
 from simulators._kernels.tracing import BLOCK
 from simulators._kernels.zooming import ZOOM
-from simulators.deflectors import EPL, Deflector, ExternalShear, Sum
+from simulators._lens_rays import lens_rows, power_law, shoot
+from simulators.deflectors import Deflector
 from simulators.grid import PixelGrid
 from simulators.light import Light, PointSource, Sersic
 from simulators.psf import PSF, separable_operators
@@ -31,7 +34,6 @@ __all__ = ["draw_lensed"]
 Array = NDArray[np.float64]
 Single = NDArray[np.float32]
 MOST_CELLS = 16  # fine cells per pixel and axis
-FAR = 1e6  # [arcsec]
 CORE = 2.0  # of the finest distance between rays
 
 
@@ -44,13 +46,13 @@ class RayAccuracy:
     level: int  # finest level of refinement: 2 ** (level + 1) rays per fine cell and axis
     series: float  # terms of the deflector's series are dropped below
     rank: float  # singular values of the PSF dropped below
-    even: int  # rays per fine cell and axis for sources that are not Sersics
+    pairs: float  # of rays for each pixel of a galaxy's image that a fine cell spans, and axis
 
 
 ACCURACY = {
-    "fast": RayAccuracy(cells=3.0, tolerance=1.6e-2, level=3, series=1e-5, rank=1e-3, even=2),
-    "default": RayAccuracy(cells=4.0, tolerance=3e-3, level=3, series=1e-6, rank=1e-3, even=4),
-    "high": RayAccuracy(cells=8.0, tolerance=1e-3, level=3, series=1e-7, rank=1e-5, even=6),
+    "fast": RayAccuracy(cells=3.0, tolerance=1.6e-2, level=3, series=1e-5, rank=1e-3, pairs=0.75),
+    "default": RayAccuracy(cells=4.0, tolerance=3e-3, level=3, series=1e-6, rank=1e-3, pairs=0.75),
+    "high": RayAccuracy(cells=8.0, tolerance=1e-3, level=3, series=1e-7, rank=1e-5, pairs=1.5),
 }
 
 
@@ -102,16 +104,6 @@ def _operators(
     return stacked, low, high
 
 
-def _lens_rows(lens: EPL, shear: ExternalShear, tolerance: float) -> tuple[Single, NDArray[np.int64]]:
-    """Rows (N, 10) and the number of terms (N,) for `trace_block`."""
-    theta_e, slope, q, cos, sin, x, y = lens.packed()[:, :7].T
-    f = np.clip((1.0 - q) / (1.0 + q), 1e-12, None)
-    size = 2.0 / (1.0 + q) * (theta_e * np.sqrt(q)) ** slope
-    rows = [q, cos, sin, x, y, size, slope, f, np.asarray(shear.g1), np.asarray(shear.g2)]
-    terms = np.ceil(np.log(tolerance) / np.log(f)).astype(np.int64)
-    return np.stack(rows, axis=-1).astype(np.float32), np.maximum(terms, 1)
-
-
 def _source_rows(sources: Sequence[Sersic], plan: rays.Plan) -> Single:
     """Rows (N, C, 14) for `brightness_block`, whose cores reach to `CORE`.
 
@@ -145,38 +137,23 @@ def _weights(flux: Array) -> Single:
     return np.asarray((flux / np.where(total > 0, total, 1.0)).max(axis=-1), dtype=np.float32)
 
 
-def _power_law(lens: Deflector) -> tuple[EPL, ExternalShear] | None:
-    """What `lens` consists of, where the kernels know how to trace it."""
-    parts = tuple(lens.parts) if isinstance(lens, Sum) else (lens,)
-    kinds = tuple(type(part) for part in parts)
-    if kinds == (EPL,):
-        parts = (*parts, ExternalShear(np.zeros(len(lens)), 0.0))
-    return parts if kinds in ((EPL,), (EPL, ExternalShear)) else None  # type: ignore[return-value]  # as `kinds` says
-
-
-def _shoot(lens: Deflector, x: Single, y: Single, u: Single, v: Single) -> None:
-    """Source-plane positions of rays through x, y, all (P,); singular ones end where nothing is."""
-    for out, ends in zip((u, v), lens.source(x.astype(np.float64), y.astype(np.float64)), strict=True):
-        out[: len(x)] = np.where(np.isfinite(ends[0]), ends[0], FAR)
-
-
 def _add_one(plan: rays.Plan, lens: Deflector, sources: Single, weights: Single, flux: Single, out: Array) -> None:
     """What `rays.add_lensed` does, for one lens of any kind and out (B, n, n)."""
     work = rays.workspace(len(plan.axis), len(plan.x), len(weights), out.shape[-1])
-    _shoot(lens, plan.x, plan.y, work.bx, work.by)
+    shoot(lens, plan.x, plan.y, work.bx, work.by)
     split, count, limit = rays.split_cells(plan, sources, weights, work)
-    _shoot(lens, work.x[:count], work.y[:count], work.u, work.v)
+    shoot(lens, work.x[:count], work.y[:count], work.u, work.v)
     refined = rays.choose_cells(plan, sources, weights, split, count, limit, work)
     start = parts = 0
     while start < refined:
         stop, count = rays.next_rays(plan, start, refined, work)
-        _shoot(lens, work.x[:count], work.y[:count], work.u, work.v)
+        shoot(lens, work.x[:count], work.y[:count], work.u, work.v)
         parts = rays.keep_rays(plan, sources, weights, limit, start, stop, count, parts, work)
         start = stop
     start = 0
     while start < parts:
         stop, count = rays.next_parts(plan, start, parts, work)
-        _shoot(lens, work.x[:count], work.y[:count], work.u, work.v)
+        shoot(lens, work.x[:count], work.y[:count], work.u, work.v)
         rays.keep_parts(plan, sources, start, stop, count, work)
         start = stop
     rays.finish(plan, flux, refined, work, out)
@@ -198,8 +175,7 @@ def draw_lensed(
     lens : Deflector
         N lenses. ``EPL`` and ``Sum([EPL, ExternalShear])`` are many times faster than others.
     sources : sequence of Light
-        C entries of N sources each. Sersics and what consists of them are many times faster than images, whose own
-        PSF stays in (`GalaxyImage.sharpened`).
+        C entries of N sources each. The PSF of images stays in them (`GalaxyImage.sharpened`).
     flux : array, shape (N, C, B)
         Flux of each source in each band.
     grid : PixelGrid
@@ -215,6 +191,7 @@ def draw_lensed(
     """
     settings = ACCURACY[one_of("accuracy", accuracy, ACCURACY)]
     plan = _plan(grid, psfs, settings)
+    image: NDArray[Any] = out if out.dtype == np.float32 else np.zeros(out.shape, np.float32)
     parts = [
         (part, flux[:, c] * share[:, None]) for c, source in enumerate(sources) for part, share in source.components()
     ]
@@ -224,25 +201,24 @@ def draw_lensed(
                 "rays miss a PointSource: find its images with image_positions, draw them with draw_points"
             )
         if not isinstance(part, Sersic):
-            add_even_rays(plan, lens, part, of_part, settings.even, out)
+            add_images(plan, lens, part, of_part, settings.pairs, settings.series, image)
     smooth = [(part, of_part) for part, of_part in parts if isinstance(part, Sersic)]
     if smooth:
         flux = np.stack([of_part for _, of_part in smooth], axis=1)
-        _draw_sersics(lens, [part for part, _ in smooth], flux, plan, settings.series, out)
+        _draw_sersics(lens, [part for part, _ in smooth], flux, plan, settings.series, image)
+    if image is not out:
+        out += image
 
 
 def _draw_sersics(
-    lens: Deflector, sources: list[Sersic], flux: Array, plan: rays.Plan, series: float, out: Array
+    lens: Deflector, sources: list[Sersic], flux: Array, plan: rays.Plan, series: float, out: Single
 ) -> None:
     """Add C Sersics of N each, of flux (N, C, B), by adaptive rays."""
     rows, weights, flux = _source_rows(sources, plan), _weights(flux), np.ascontiguousarray(flux, dtype=np.float32)
-    image = out if out.dtype == np.float32 else np.zeros(out.shape, np.float32)
-    known = _power_law(lens)
+    known = power_law(lens)
     if known is not None:
-        lenses, terms = _lens_rows(*known, series)
-        run(rays.add_lensed, len(lenses), plan, lenses, terms, rows, weights, flux, image)
+        lenses, terms = lens_rows(*known, series)
+        run(rays.add_lensed, len(lenses), plan, lenses, terms, rows, weights, flux, out)
     else:
         for s in range(len(lens)):
-            _add_one(plan, lens.take(s), rows[s], weights[s], flux[s], image[s])
-    if image is not out:
-        out += image
+            _add_one(plan, lens.take(s), rows[s], weights[s], flux[s], out[s])

@@ -9,7 +9,8 @@ import pytest
 from simulators import EPL, ExternalShear, Gaussian, PixelGrid, Sersic
 from simulators._kernels import cells, convolving, rays, refining, single, tracing
 from simulators._kernels._jit import JIT_ENABLED, kernel
-from simulators.raytracing import RayAccuracy, _lens_rows, _plan, _source_rows
+from simulators._lens_rays import lens_rows
+from simulators.raytracing import RayAccuracy, _plan, _source_rows
 
 spec = importlib.util.spec_from_file_location("naive", Path(__file__).parents[1] / "naive.py")
 naive = importlib.util.module_from_spec(spec)
@@ -42,7 +43,7 @@ def test_single_precision_logarithm_and_exponential():
 def traced(x, y, lens, shear, tolerance=1e-7):
     count = -(-len(x) // tracing.BLOCK) * tracing.BLOCK
     px, py = (np.pad(axis, (0, count - len(axis)), mode="edge").astype(np.float32) for axis in (x, y))
-    rows, terms = _lens_rows(EPL(*lens), ExternalShear(*shear), tolerance)
+    rows, terms = lens_rows(EPL(*lens), ExternalShear(*shear), tolerance)
     bx, by = np.empty((2, count), np.float32)
     tracing.trace(px, py, count, rows[0], terms[0], np.empty(tracing.SCRATCH, np.float32), bx, by)
     return np.stack([bx, by])[:, : len(x)]
@@ -86,7 +87,7 @@ def test_quintics_are_interpolated_exactly_and_cubics_are_not_rough():
 
 @pytest.mark.parametrize(("n", "radius"), [(4.0, 0.05), (1.0, 0.3), (8.0, 1.0), (0.5, 0.02)])
 def test_cores_keep_flux_value_and_slope(n, radius):
-    settings = RayAccuracy(cells=3.0, tolerance=2e-3, level=2, series=1e-6, rank=1e-4, even=1)
+    settings = RayAccuracy(cells=3.0, tolerance=2e-3, level=2, series=1e-6, rank=1e-4, pairs=1.0)
     plan = _plan(PixelGrid(8, 0.3), (Gaussian(0.9),), settings)
     source = Sersic(1.0, radius, n)
     row = _source_rows([source], plan)[0, 0]
@@ -169,7 +170,7 @@ def lensed_case(grid, settings, samples=2):
     shear = ExternalShear(*(np.array([value, value])[:samples] for value in SHEAR))
     sources = [Sersic(1.0, np.array([0.3, 0.12])[:samples], n, 0.1, 0.2, 0.1, -0.05) for n in (1.0, 2.0)]
     flux = np.array([[[1.0, 2.0], [0.3, 0.1]], [[2.0, 1.0], [1.0, 0.0]]])[:samples]
-    rows, terms = _lens_rows(lens, shear, settings.series)
+    rows, terms = lens_rows(lens, shear, settings.series)
     weights = flux.mean(axis=-1).astype(np.float32)
     return (plan, rows, terms, _source_rows(sources, plan), weights, flux.astype(np.float32)), (
         lens,
@@ -181,7 +182,7 @@ def lensed_case(grid, settings, samples=2):
 
 def test_images_are_those_of_a_very_fine_grid():
     grid = PixelGrid(8, 0.3)
-    settings = RayAccuracy(cells=3.0, tolerance=2e-3, level=2, series=1e-6, rank=1e-4, even=1)
+    settings = RayAccuracy(cells=3.0, tolerance=2e-3, level=2, series=1e-6, rank=1e-4, pairs=1.0)
     case, (lens, shear, sources, psfs) = lensed_case(grid, settings)
     flux = case[-1].astype(float)
     out = np.zeros((2, 2, 8, 8), np.float32)
@@ -201,6 +202,6 @@ def test_images_are_those_of_a_very_fine_grid():
 
 
 def test_no_samples_are_no_work():
-    settings = RayAccuracy(cells=1.0, tolerance=1e-2, level=0, series=1e-4, rank=1e-2, even=1)
+    settings = RayAccuracy(cells=1.0, tolerance=1e-2, level=0, series=1e-4, rank=1e-2, pairs=1.0)
     case, _ = lensed_case(PixelGrid(8, 0.3), settings, samples=1)
     rays.add_lensed(0, 0, case[0], *(part[:0] for part in case[1:]), np.zeros((0, 2, 8, 8), np.float32))

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from simulators.sensor import EFFECTS
+
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("catalogs", "simulators", "astrogan")
 SOURCE = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
@@ -34,6 +36,25 @@ def functions(tree):
             if ast.get_docstring(node) is not None:
                 lines -= node.body[0].end_lineno - node.body[0].lineno + 1
             yield node.name, lines
+
+
+def bare_lines(node):
+    """Lines of a class or function, those of the docstrings in it left out."""
+    docs = [n.body[0] for n in ast.walk(node) if isinstance(n, ast.ClassDef | ast.FunctionDef) and ast.get_docstring(n)]
+    return node.end_lineno - node.lineno + 1 - sum(doc.end_lineno - doc.lineno + 1 for doc in docs)
+
+
+def effects(tree):
+    """(name, lines) of every effect of a sensor, with the functions of its module that it calls."""
+    helpers = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef) and "Effect" in map(dotted, node.bases):
+            whole = {node.name: node}
+            for part in (names := [node.name]):
+                found = {n.id for n in ast.walk(whole[part]) if isinstance(n, ast.Name)} & set(helpers) - set(whole)
+                whole |= {name: helpers[name] for name in found}
+                names.extend(found)
+            yield node.name, sum(map(bare_lines, whole.values()))
 
 
 def global_randomness(tree, allowed):
@@ -116,6 +137,12 @@ def test_sizes(path):
     assert len(text.splitlines()) <= MAX_FILE
     too_long = {name: lines for name, lines in functions(ast.parse(text)) if lines > MAX_FUNCTION}
     assert not too_long
+
+
+def test_an_effect_of_a_sensor_is_short_over_its_kernel():
+    found = dict(pair for path, tree in TREES.items() if path.parts[1] == "sensor" for pair in effects(tree))
+    assert set(found) == {kind.__name__ for kind in EFFECTS}
+    assert not {name: lines for name, lines in found.items() if lines > MAX_FUNCTION}
 
 
 @pytest.mark.parametrize("path", NAMES)
@@ -212,3 +239,9 @@ def test_the_rules_let_good_code_pass(code):
 def test_length_leaves_the_docstring_out():
     body = "\n".join(f"    x = {i}" for i in range(39))
     assert dict(functions(ast.parse(f'def f():\n    """a\n\n    b\n    """\n{body}\n'))) == {"f": 40}
+
+
+def test_an_effect_counts_with_what_it_calls():
+    code = 'class A(Effect):\n    """a\n\n    b\n    """\n\n    def f(self):\n        """c"""\n        g()\n'
+    helpers = 'def g():\n    h()\n    h()\n\n\ndef h():\n    """d"""\n    return 1\n\n\ndef i():\n    return 2\n'
+    assert dict(effects(ast.parse(f"{code}\n\n{helpers}"))) == {"A": 9}

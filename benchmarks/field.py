@@ -107,21 +107,36 @@ def frames() -> dict[str, float]:
     return result | {"ratio": float(np.median(ratios))}
 
 
-def memory() -> dict[str, float]:
-    """Peaks of processes that render a frame with segmentation, and that draw one with noise, over those for a small
-    frame, in frames of float32.
+def used(what: str) -> int:
+    """Bytes of memory of this process: ``VmRSS`` now, ``VmHWM`` at most."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return 1024 * int(next(line.split()[1] for line in lines if line.startswith(what)))
+
+
+def grown(labels: str, noise: bool) -> tuple[int, int]:
+    """Bytes by which making a frame lets this process grow at most, its catalogue not counted, and those of the planes
+    that come out; after one galaxy and one star, so that code and tables are there.
     """
-    code = (
-        "import benchmarks.field as b; drawn = b.catalogue();"
-        "field = b.Field(survey=b.Survey('bench', b.SCALE, (b.BAND,)), size={side}); {job};"
-        "print(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))"
-    )
-    jobs = {"render": "field.render(drawn, 'pixel')", "observe": "field.observe(field.render(drawn), 1)"}
+    survey, drawn = Survey("bench", SCALE, (BAND,)), catalogue()
+    two = {name: values[[0, -1]] for name, values in drawn.items()} | {"x": np.zeros(2), "y": np.zeros(2)}
+    small, field = (Field(survey=survey, size=side, psf=Moffat(FWHM, BETA)) for side in (64, SIDE))
+    small.observe(small.render(two, "pixel"), 1)
+    before = used("VmRSS")
+    frame = field.render(drawn, labels)
+    if noise:
+        frame = field.observe(frame, 1)
+        frame["mask"].values[:] = 0  # zeros that nobody has written take no memory
+    return used("VmHWM") - before, sum(plane.nbytes for plane in frame.data_vars.values() if "y" in plane.dims)
+
+
+def memory() -> dict[str, float]:
+    """The planes of a frame and the most that there is beside them, in frames of float32, in processes of their own."""
     made = {}
-    for name, job in jobs.items():
-        commands = [[sys.executable, "-c", code.format(side=side, job=job)] for side in (512, SIDE)]
-        peaks = [int(subprocess.run(line, capture_output=True, check=True, cwd=ROOT).stdout) for line in commands]
-        made[f"memory_{name}"] = (peaks[1] - peaks[0]) * 1024 / (4 * SIDE**2)
+    for name, asked in {"marked": ("pixel", False), "noisy": ("truth", True), "all": ("pixel", True)}.items():
+        command = [sys.executable, "-c", f"from benchmarks.field import grown; print(*grown(*{asked!r}))"]
+        words = subprocess.run(command, capture_output=True, check=True, cwd=ROOT).stdout.split()
+        most, planes = (int(word) / (4 * SIDE**2) for word in words)
+        made |= {f"memory_{name}": planes, f"memory_{name}_scratch": most - planes}
     return made
 
 
@@ -180,11 +195,14 @@ def table(result: dict[str, float]) -> str:
         f"| shear and convergence on 1000² points | {result['shear']:.3f} | {result['galsim_shear']:.3f} | "
         f"{result['shear_ratio']:.1f} |",
     ]
+    rows = {"marked": "image, segmentation", "noisy": "image, variance, mask, the image without noise",
+            "all": "all of these"}  # fmt: skip
+    lines += ["", "| memory beyond the catalogue, in frames of float32 | planes | scratch at most |", "|---|---|---|"]
+    for name, what in rows.items():
+        lines.append(f"| {what} | {result[f'memory_{name}']:.2f} | {result[f'memory_{name}_scratch']:.2f} |")
     words = (
         f"\nOf {COMPARED} objects, drawn by both one by one, the largest difference is {result['error_median']:.1e} of "
-        f"the object's peak\nfor half of them and {result['error_worst']:.1e} at worst. Peak memory beyond the "
-        f"catalogue, in frames of float32:\n{result['memory_render']:.2f} for image and segmentation, "
-        f"{result['memory_observe']:.2f} for image, variance, the image without noise and flags.\n"
+        f"the object's peak\nfor half of them and {result['error_worst']:.1e} at worst.\n"
     )
     return "\n".join(lines) + "\n" + words
 

@@ -25,7 +25,7 @@ Array = NDArray[np.float64]
 # Sides of stamps [pixel].
 SIZES = (*range(24, 48, 4), *range(48, 80, 8), 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512, 640, 768, 1024)
 BATCH = 2**20  # pixels of the stamps that are drawn at once
-STRIPS, TALLEST = 2, 2048  # strips of a marked frame at least, and their rows at most: one strip is compared at a time
+LEAST = 128  # rows of the last strip of a marked frame
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,15 @@ class Marks:
 
     weights: NDArray[np.float32]
     segmentation: NDArray[np.int32]
+
+    def strip(self, rows: tuple[int, int]) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int32]]:
+        """Weights, room for the brightest light and the numbers of some rows. The room is that of later rows, as long as
+        there are enough, and must be left with zeros.
+        """
+        first, end = rows
+        numbers, later = self.segmentation[first:end], self.segmentation[end : 2 * end - first]
+        room = later.view(np.float32) if later.shape == numbers.shape else np.zeros(numbers.shape, np.float32)
+        return self.weights, room, numbers
 
 
 def stamp_sizes(
@@ -183,22 +192,29 @@ def paint(
     marks : Marks, optional
         Changed in place.
     """
-    height, width = frame.shape[1:]
+    width = frame.shape[2]
     sides = [_all_sizes(objects, psfs, scale, sigma, EDGES[accuracy]) for objects in groups]
-    tall = height if marks is None else min(TALLEST, -(-height // STRIPS))
-    for low in range(0, height, tall):
-        rows = (low, min(low + tall, height))
-        strip = None
-        if marks is not None:
-            brightest = np.zeros((rows[1] - low, width), np.float32)
-            strip = (marks.weights, brightest, marks.segmentation[low : rows[1]])
+    for rows in _strips(frame.shape[1], marks is not None):
+        strip = None if marks is None else marks.strip(rows)
         for objects, sizes in zip(groups, sides, strict=True):
             for cell, side, these, corners in _batches(objects, sizes, rows, width):
                 grid = PixelGrid(side, scale)
                 stamps = _stamps(objects, these, corners, grid, psfs[cell], accuracy)
                 run(kernels.add_stamps, len(frame), stamps, corners, *rows, frame)
                 if strip is not None:
-                    kernels.mark_brightest(stamps, corners - (low, 0), objects.number[these], *strip)
+                    kernels.mark_brightest(stamps, corners - (rows[0], 0), objects.number[these], *strip)
+        if strip is not None:
+            strip[1][:] = 0.0
+
+
+def _strips(height: int, marked: bool) -> Iterator[tuple[int, int]]:
+    """First row and end of the parts that are drawn one after another: of a marked frame, half of what is left each."""
+    low = 0
+    while low < height:
+        rest = height - low
+        high = low + (rest // 2 if marked and rest >= 2 * LEAST else rest)
+        yield low, high
+        low = high
 
 
 def _stamps(

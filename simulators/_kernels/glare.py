@@ -9,7 +9,7 @@ import numpy as np
 from simulators._kernels._jit import fast_kernel, kernel
 from simulators._kernels.elementary import quick_circle
 
-__all__ = ["add_annulus", "add_crossing", "add_fringes", "bright_cells"]
+__all__ = ["add_annulus", "add_crossing", "add_fringes", "add_trail", "bright_cells", "trail_profile"]
 
 _F0 = np.float32(0.0)
 _TURN = 2.0**32
@@ -31,13 +31,13 @@ def modulation(along, shape):
 
 
 @kernel
-def trail_profile(flux, fwhm, beta):
-    """The profile of `add_trail` for a Moffat PSF integrated along a line of `flux` for each pixel of length: again a
-    Moffat profile, its power less by one half.
+def trail_profile(flux, fwhm, beta, faintest):
+    """The profile of `add_trail` for a Moffat PSF integrated along a line of `flux` for each pixel of length, as far as
+    it exceeds `faintest`: again a Moffat profile, its power less by one half.
     """
     width, power = fwhm / (2.0 * math.sqrt(2.0 ** (1.0 / beta) - 1.0)), 0.5 - beta
     peak = flux * math.exp(math.lgamma(beta - 0.5) - math.lgamma(beta - 1.0)) / (math.sqrt(math.pi) * width)
-    return peak, width, power, width * math.sqrt(max((_FAINTEST / peak) ** (1.0 / power) - 1.0, 0.0))
+    return peak, width, power, width * math.sqrt(max((faintest / peak) ** (1.0 / power) - 1.0, 0.0))
 
 
 @kernel
@@ -67,12 +67,12 @@ def add_trail(image, mask, bit, line, profile, shape):
 
 @kernel
 def add_crossing(image, mask, bit, frame, corner, model, draws):
-    """The lights of one trail across the chip's `frame`, of which the image's first pixel is `corner`: a satellite's one,
-    or an aeroplane's two steady ones and between them one that blinks.
+    """The lights of one trail across the chip's `frame`, of which the image's first pixel is `corner`: a satellite's, or
+    an aeroplane's two steady ones and between them one that blinks.
 
-    `model` are the numbers of `Trails` but its rate; `draws` ten uniform ones: turn and place of the line (turns are even,
-    and lines of a direction evenly among those that cross the frame), brightness, kind, swing or width, period, phase,
-    and whether the trail ends, where, and on which side of it the light is.
+    `model` are the numbers of `Trails` but its rate. `draws` are ten uniform ones: turn and place of the line (turns are
+    even, and lines of a direction evenly among those that cross the frame), brightness, kind, swing or width, period,
+    phase, and whether the trail ends, where, and on which side of it the light is.
     """
     faintest, brightest, fwhm, beta, swing, aeroplanes, ends = model
     turn, place, light, kind, share, wait, phase, ending, where, side = draws
@@ -88,7 +88,7 @@ def add_crossing(image, mask, bit, frame, corner, model, draws):
             duty = fwhm / period if middle and not satellite else 0.0
             far = offset + beside * fwhm * (2.0 + 3.0 * share)
             line = (nx - 1) / 2.0 - far * sine - corner[1], (ny - 1) / 2.0 + far * cosine - corner[0], cosine, sine
-            profile = trail_profile(flux if middle else flux / 4.0, fwhm, beta)
+            profile = trail_profile(flux if middle else flux / 4.0, fwhm, beta, _FAINTEST)
             add_trail(image, mask, bit, line, profile, (depth, period, phase, duty, fwhm, start, stop))
 
 

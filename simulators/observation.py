@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from catalogs import Band, Survey
+from simulators._kernels.stacking import add_exposure, take_mean
 from simulators.noise import add_noise
 from simulators.streams import uniform
 
@@ -69,12 +72,15 @@ def observe(expected: NDArray[Any], survey: Survey, sensor: Sensor | None, seed:
     if sensor is None or sensor.off:
         image, variance = add_noise(expected, survey.bands, seed, ids, survey.noise_mixing)
         return image, variance, np.zeros(image.shape, np.uint8)
-    planes = [_stack(expected[:, [j]], band, sensor, seed, ids) for j, band in enumerate(survey.bands)]
-    image, variance, mask = (np.concatenate(parts, axis=1) for parts in zip(*planes, strict=True))
+    image, variance = np.zeros(expected.shape, np.float32), np.zeros(expected.shape, np.float32)
+    mask = np.zeros(expected.shape, np.uint8)
+    for j, band in enumerate(survey.bands):
+        _stack(expected[:, j : j + 1], band, sensor, seed, ids, (image[:, j], variance[:, j], mask[:, j]))
     rest = [_rest(band, sensor) for band in survey.bands]
     image, more = add_noise(image, rest, seed, ids, survey.noise_mixing)
     image[np.isinf(variance)] = 0.0
-    return image, variance + more, mask
+    variance += more
+    return image, variance, mask
 
 
 def flagged(ds: xr.Dataset, sensor: Sensor | None) -> xr.Dataset:
@@ -86,27 +92,21 @@ def flagged(ds: xr.Dataset, sensor: Sensor | None) -> xr.Dataset:
     return ds
 
 
-def _stack(light: NDArray[Any], band: Band, sensor: Sensor, seed: int, ids: NDArray[np.int64]) -> Planes:
-    """The mean of a band's exposures, of expected images (samples, 1, y, x)."""
+def _stack(light: NDArray[Any], band: Band, sensor: Sensor, seed: int, ids: NDArray[np.int64], out: Planes) -> None:
+    """Put the mean of a band's exposures of expected images (samples, 1, y, x) into planes (samples, y, x) of zeros."""
     scale = band.electrons_per_unit / band.exposures
-    frames = ((light + band.sky) * scale).astype(np.float32)
-    if band.exposures == 1:
-        image, variance, mask = _exposure(frames, band, sensor, seed, ids, 0)
-    else:
-        good, seen = np.zeros((2, 3, *frames.shape), np.float32)  # of each: number, sum, sum of variances
-        mask = np.zeros(frames.shape, np.uint8)
-        for number in range(int(band.exposures)):
-            image, variance, flags = _exposure(frames, band, sensor, seed, ids, number)
-            for sums, counts in ((good, flags == 0), (seen, np.isfinite(variance))):
-                sums[0] += counts
-                sums[1][counts] += image[counts]
-                sums[2][counts] += variance[counts]
-            mask |= flags
-        used = np.where(good[0] > 0, good, seen)
-        mask[good[0] > 0] = 0
-        image = used[1] / np.maximum(used[0], 1.0)
-        variance = np.where(used[0] > 0, used[2] / np.maximum(used[0], 1.0) ** 2, np.float32(np.inf))
-    return image / np.float32(scale), variance / np.float32(scale**2), mask
+    frames = (light + band.sky).astype(np.float32, copy=False)
+    frames *= scale
+    count = np.zeros(out[2].shape, np.uint16)
+    for number in range(int(band.exposures)):
+        _by_sample(add_exposure, *_exposure(frames, band, sensor, seed, ids, number), *out, count)
+    _by_sample(partial(take_mean, np.float32(scale)), *out[:2], count)
+
+
+def _by_sample(kernel: Callable[..., None], *planes: NDArray[Any]) -> None:
+    """Call a kernel with the pixels of each sample of planes (samples, y, x)."""
+    for one in zip(*planes, strict=True):
+        kernel(*(plane.reshape(-1) for plane in one))
 
 
 def _exposure(

@@ -23,7 +23,7 @@ from simulators.sensor import FLAGS, Saturation, Sensor, sensor_of
 
 DATA = ROOT.parent / "shared" / "data" / "sensor"
 BAD, SATURATED, BLEED, COSMIC = 1, 3, 4, 5  # of the Community Pipeline since V3.5; one for each pixel
-MARGIN, GROWN = 3, 1  # pixels by which it grows bleed trails and cosmic rays, as its flags show
+MARGIN, GROWN = 3, 1  # pixels by which it grows bleed trails and cosmic rays: see `margin`, and the rim of the one ray
 SETS, BELOW = 40, 400  # simulated sets; rows added for trails that leave the stamps
 FIELD = 2048 * 4096
 PIXEL = (15e-4) ** 2  # cm^2
@@ -105,6 +105,23 @@ def pipeline_flags(mask: np.ndarray, full: np.ndarray) -> np.ndarray:
     flags[ndimage.binary_dilation(full, np.ones((2 * MARGIN + 1,) * 2))] = BLEED
     flags[full] = SATURATED
     return flags
+
+
+def margin(real: list[Frame]) -> tuple[float, int, int]:
+    """The rectangle about saturated pixels that differs least from the pipeline's margins: the share of these in which
+    it does, and how far it reaches along columns and rows.
+    """
+    known = [frame.flags for frame in real if (frame.flags == SATURATED).any()]
+    total = sum(int((flags == BLEED).sum()) for flags in known)
+
+    def wrong(up: int, beside: int) -> float:
+        shape, count = np.ones((2 * up + 1, 2 * beside + 1)), 0
+        for flags in known:
+            grown = ndimage.binary_dilation(flags == SATURATED, shape)
+            count += int((grown != np.isin(flags, (SATURATED, BLEED))).sum())
+        return count / total
+
+    return min((wrong(up, beside), up, beside) for up in range(1, 10) for beside in range(1, 6))
 
 
 def core(frame: Frame, fit: np.ndarray) -> float:
@@ -231,6 +248,8 @@ def main() -> None:
         print(f"nothing to compare with: there are no frames in {DATA}/decam")
         return
     amplifiers = np.array([[f.header[f"{k}{a}"] for k in ("GAIN", "RDNOISE", "SATURAT")] for f in real for a in "AB"])
+    share, *reach = margin(real)
+    print(f"margins of saturation: {reach} pixels along columns and rows differ in {100 * share:.0f} % of their pixels")
     gain, noise, _ = np.median(amplifiers, axis=0)
     print(f"14 amplifiers: gain {gain:.2f}, read noise {noise:.2f}, "
           f"saturation {np.median(amplifiers[:, 0] * amplifiers[:, 2]):.3g} electrons")  # fmt: skip

@@ -76,8 +76,8 @@ class Marks:
     segmentation: NDArray[np.int32]
 
     def strip(self, rows: tuple[int, int]) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int32]]:
-        """Weights, room for the brightest light and the numbers of some rows. The room is that of later rows, as long as
-        there are enough, and must be left with zeros.
+        """Weights, room for the brightest light and the numbers of some rows. The room is that of later rows, as long
+        as there are enough, and must be left with zeros.
         """
         first, end = rows
         numbers, later = self.segmentation[first:end], self.segmentation[end : 2 * end - first]

@@ -67,12 +67,12 @@ def add_trail(image, mask, bit, line, profile, shape):
 
 @kernel
 def add_crossing(image, mask, bit, frame, corner, model, draws):
-    """The lights of one trail across the chip's `frame`, of which the image's first pixel is `corner`: a satellite's, or
-    an aeroplane's two steady ones and between them one that blinks.
+    """The lights of one trail across the chip's `frame`, of which the image's first pixel is `corner`: a satellite's,
+    or an aeroplane's two steady ones and between them one that blinks.
 
-    `model` are the numbers of `Trails` but its rate. `draws` are ten uniform ones: turn and place of the line (turns are
-    even, and lines of a direction evenly among those that cross the frame), brightness, kind, swing or width, period,
-    phase, and whether the trail ends, where, and on which side of it the light is.
+    `model` are the numbers of `Trails` but its rate. `draws` are ten uniform ones: turn and place of the line (turns
+    are even, and lines of a direction evenly among those that cross the frame), brightness, kind, swing or width,
+    period, phase, and whether the trail ends, where, and on which side of it the light is.
     """
     faintest, brightest, fwhm, beta, swing, aeroplanes, ends = model
     turn, place, light, kind, share, wait, phase, ending, where, side = draws

@@ -35,8 +35,8 @@ def lay_down(image, weight, x0, y0, total, weights):
 
 @kernel
 def add_exposure(image, variance, flags, total, spread, mask, count):
-    """Add an exposure (pixels,) to the sums of `count` others: of the good ones alone from the first good one on, before
-    that of all with a finite variance, whose flags `mask` has.
+    """Add an exposure (pixels,) to the sums of `count` others: of the good ones alone from the first good one on,
+    before that of all with a finite variance, whose flags `mask` has.
     """
     for i in range(image.size):
         good = flags[i] == 0
@@ -53,8 +53,8 @@ def add_exposure(image, variance, flags, total, spread, mask, count):
 
 @kernel
 def take_mean(scale, total, spread, count):
-    """Sums (pixels,) of `count` exposures made into means and their variance, infinite where there are none, in units of
-    `scale`.
+    """Sums (pixels,) of `count` exposures made into means and their variance, infinite where there are none, in units
+    of `scale`.
     """
     for i in range(total.size):
         n = np.float32(count[i])

@@ -46,7 +46,8 @@ class Fringing(Effect):
     4 pi thickness / wavelength.
 
     The thickness is a smooth random surface of the chip; fringes are about `scale` [pixel] apart. The sky must be
-    brighter than the amplitude.
+    brighter than the amplitude. Both numbers are choices: on LSST's chips fringes are 0.0004 to 0.002 of the sky in y
+    (Guo et al. 2023, PASP 135, 034503), on thin ones several per cent in i and z.
     """
 
     amplitude: float = 5.0
@@ -80,6 +81,9 @@ class Fringing(Effect):
 @dataclass(frozen=True)
 class Ghosts(Effect):
     """Out-of-focus reflections of bright stars: images of the pupil, a ring across the optical axis from the star.
+
+    All numbers are choices, a telescope's own are known from its optics: two reflections of 3 % each leave 1e-3, pupils
+    are obscured by 0.3 to 0.6, and rings are larger the further apart the two surfaces are.
 
     Parameters
     ----------

@@ -22,6 +22,11 @@ class Trails(Effect):
     that blinks between them. The cross-section is the PSF integrated along the trail; what is below 0.3 electrons in a
     pixel is neither drawn nor flagged.
 
+    The PSF's width is LSST's median of 0.7 arcsec. All else is a choice: 0.03 of Hubble's exposures have a trail (Kruk
+    et al. 2023, Nature Astronomy 7, 262), of ZTF's in twilight 0.005 in 2019 and 0.2 in 2021 (Mroz et al. 2022, ApJL
+    924, L30); a satellite of r = 9 at half a degree per second leaves 5,000 electrons in a pixel of LSST; SAAO's streak
+    in docs/sensor.md has 233 adu, swings by half and begins and ends within the frame.
+
     Parameters
     ----------
     rate : float

@@ -29,11 +29,11 @@ def test_variance_is_that_of_repeated_exposures():
 
 def area_change(effect, j, i):
     """Of the pixel j rows and i columns from an electron: what its four borders moved by."""
-    n = len(effect.along)
+    n, factor = len(effect.along), effect.strength
     across, along = np.pad(effect.across, ((0, 0), (1, 1))), np.pad(effect.along, ((1, 1), (0, 0)))
     across[:, 0], along[0] = -across[:, 1], -along[1]  # the near borders of the electron's own column and row
     assert len(across) == n + 1
-    return across[j, i + 1] - across[j, i] + along[j + 1, i] - along[j, i]
+    return factor * (across[j, i + 1] - across[j, i] + along[j + 1, i] - along[j, i])
 
 
 def test_flat_fields_have_the_covariances_of_the_areas():
@@ -47,6 +47,16 @@ def test_flat_fields_have_the_covariances_of_the_areas():
         assert moved.mean() == pytest.approx(area * mean**2, abs=3 * error + 0.05 * area * mean**2)
     assert area_change(effect, 1, 0) > 2.0 * area_change(effect, 0, 1) > 0.0
     assert inner.var() - mean == pytest.approx(area_change(effect, 0, 0) * mean**2, rel=0.1)
+
+
+def test_decam_moves_charge_as_its_flats_are_correlated():
+    """Gruen et al. 2015: correlations fall about as r^-2.5, alike along both axes but for neighbours."""
+    effect = next(e for e in sensors.sensor_of("des").effects if isinstance(e, sensors.BrighterFatter))
+    far = [(j, i) for j in range(4) for i in range(j + 1) if 1.0 < math.hypot(j, i) < 4.0]
+    change = [area_change(effect, *lag) for lag in far]
+    assert change == pytest.approx([area_change(effect, i, j) for j, i in far], rel=1e-6)
+    assert np.polyfit(np.log(np.hypot(*np.array(far).T)), np.log(change), 1)[0] == pytest.approx(-2.5, abs=0.4)
+    assert area_change(effect, 1, 0) > 3.0 * area_change(effect, 0, 1) > 0.0
 
 
 def naive_bloom(column, full):

@@ -39,24 +39,31 @@ def add_counts(first_job, last_job, keys, samples, mean, image):
 
 
 @kernel
-def take_rows(image, first, reach, held, kept):
-    """Fill the rows of held (rows, nx + 2 reach + padding) from `kept` on: image rows from `first` on, 0 outside."""
+def take_rows(image, first, reach, full, held, kept):
+    """Fill the rows of held (rows, nx + 2 reach + padding) from `kept` on: image rows from `first` on, 0 outside.
+
+    A pixel that fills evenly, up to `full`, holds in the mean of the exposure half of its charge q at the end or, of
+    more than it can hold, full - full^2 / 2 q: held is twice that.
+    """
     ny, nx = image.shape
     for row in range(kept, held.shape[0]):
         y = first + row
         held[row] = np.float32(0.0)
         if 0 <= y < ny:
-            held[row, reach : reach + nx] = image[y]
+            for x in range(nx):
+                charge = image[y, x]
+                held[row, reach + x] = min(charge, full + full - full * (full / max(charge, full)))
 
 
 @kernel
-def move_borders(image, across, along):
+def move_borders(image, full, across, along):
     """Charge that crosses the borders of pixels which the charge itself has moved, in place; image (y, x).
 
-    A border moves by the weighted sum of the charges around it, by half of that on average over the exposure, and what
-    it sweeps over, at the mean density of both sides, changes pixels (Antilogus et al. 2014, JINST 9, C03048, eq. 2).
-    What leaves one pixel enters its neighbour. `across` (2n + 1, 2n) are the weights of charges in the border between
-    columns n - 1 and n of theirs, `along` (2n, 2n + 1) between rows, columns rounded up to fours with zeros.
+    A border moves by the weighted sum of the charges around it, of which a pixel can hold `full`, by half of that on
+    average over the exposure, and what it sweeps over, at the mean density of both sides, changes pixels (Antilogus et
+    al. 2014, JINST 9, C03048, eq. 2). What leaves one pixel enters its neighbour. `across` (2n + 1, 2n) are the weights
+    of charges in the border between columns n - 1 and n of theirs, `along` (2n, 2n + 1) between rows, columns rounded
+    up to fours with zeros.
     """
     ny, nx = image.shape
     reach = across.shape[0] // 2
@@ -64,17 +71,19 @@ def move_borders(image, across, along):
     held = np.zeros((STRIP + 2 * reach, width), np.float32)
     flat = held.reshape(held.size)
     shift, crossed = np.empty(nx, np.float32), np.empty(nx, np.float32)
+    charge, before = np.empty(nx, np.float32), np.empty(nx, np.float32)
     for top in range(0, ny, STRIP):
         kept = 2 * reach if top else 0
         for row in range(kept):
             held[row] = held[STRIP + row]
-        take_rows(image, top - reach, reach, held, kept)
+        take_rows(image, top - reach, reach, full, held, kept)
         for y in range(top, min(top + STRIP, ny)):
-            before, charge = held[y - top + reach - 1], held[y - top + reach]
+            charge, before = before, charge
+            charge[:] = image[y]
             filter_row(flat, (y - top) * width + 1, width, across, shift)
             row = image[y]
             for x in range(nx - 1):
-                crossed[x] = shift[x] * (charge[reach + x] + charge[reach + x + 1]) * _QUARTER
+                crossed[x] = shift[x] * (charge[x] + charge[x + 1]) * _QUARTER
             for x in range(nx - 1):
                 row[x] += crossed[x]
             for x in range(nx - 1):
@@ -83,6 +92,6 @@ def move_borders(image, across, along):
                 filter_row(flat, (y - top) * width, width, along, shift)
                 previous = image[y - 1]
                 for x in range(nx):
-                    change = shift[x] * (before[reach + x] + charge[reach + x]) * _QUARTER
+                    change = shift[x] * (before[x] + charge[x]) * _QUARTER
                     previous[x] += change
                     row[x] -= change

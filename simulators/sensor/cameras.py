@@ -42,7 +42,7 @@ def _des() -> Camera:
     exposures. Brighter-fatter as measured on its flats (Gruen et al. 2015, JINST 10, C05032).
     """
     pixels = CosmicRays(muons=2.0, electrons=3.0, pixel=15.0, depth=250.0, diffusion=8.0 / 15.0)
-    fatter = BrighterFatter(2.0, _DECAM_ACROSS, _DECAM_ALONG)
+    fatter = BrighterFatter(2.0, _DECAM_ACROSS, _DECAM_ALONG, 2.0e5)
     charge = (
         fatter,
         Dark(2.0 / 3600.0),

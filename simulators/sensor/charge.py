@@ -73,14 +73,18 @@ class BrighterFatter(Effect):
         [pixel/electron], positive away from it; the same in all four quadrants.
     along : tuple of tuples
         Entry [j][i]: the same of the border between rows j and j + 1, i columns away.
+    full_well : float
+        What a pixel holds [electron]: charge beyond blooms (see `Saturation`) and moves no border.
     """
 
     strength: float = 1.0
     across: tuple[tuple[float, ...], ...] = _ACROSS
     along: tuple[tuple[float, ...], ...] = _ALONG
+    full_well: float = 1.0e5
 
     def __post_init__(self) -> None:
         within("BrighterFatter strength", self.strength, 0.0, 100.0)
+        within("BrighterFatter full_well", self.full_well, 0.0, 1e30, "electron", open_low=True)
         across, along = (
             within(f"BrighterFatter {name}", getattr(self, name), -1e-3, 1e-3, "pixel per electron")
             for name in ("across", "along")
@@ -98,7 +102,8 @@ class BrighterFatter(Effect):
 
     def apply(self, exposure: Exposure) -> None:
         """See `Effect.apply`."""
-        move_borders(exposure.lit[0], *(w * np.float32(self.strength) for w in _weights(self.across, self.along)))
+        weights = (w * np.float32(self.strength) for w in _weights(self.across, self.along))
+        move_borders(exposure.lit[0], np.float32(self.full_well), *weights)
 
 
 @lru_cache(maxsize=16)

@@ -62,33 +62,34 @@ def test_frames_share_their_light_by_overlap(offset):
     assert weights == pytest.approx(wanted[1])
 
 
-def naive_borders(image, across, along):
-    """Each border by itself, pushed by every charge around it; quarter tables as of `BrighterFatter`."""
+def naive_borders(image, full, across, along):
+    """Each border by itself, pushed by every charge around it as it fills; quarter tables as of `BrighterFatter`."""
     ny, nx = image.shape
     n, charge, out = len(along), image.astype(float), image.astype(float)
+    pushing = np.mean([np.minimum(charge * time, full) for time in (np.arange(500) + 0.5) / 500], axis=0)
     for (y, x), (dy, dx) in itertools.product(np.ndindex(ny, nx), ((0, 1), (1, 0))):
         if y + dy >= ny or x + dx >= nx:
             continue
         shift = 0.0
-        for (v, u), push in np.ndenumerate(charge):
+        for (v, u), push in np.ndenumerate(pushing):
             beside, ahead = (abs(v - y), u - x) if dx else (abs(u - x), v - y)
             steps, away = (-ahead, 1.0) if ahead <= 0 else (ahead - 1, -1.0)
             if beside <= n and steps < n:
                 shift += away * push * (across[beside, steps] if dx else along[steps, beside])
-        crossed = 0.5 * shift * (charge[y, x] + charge[y + dy, x + dx]) / 2.0
+        crossed = shift * (charge[y, x] + charge[y + dy, x + dx]) / 2.0
         out[y, x] += crossed
         out[y + dy, x + dx] -= crossed
     return out
 
 
-@pytest.mark.parametrize("ny", [1, STRIP, STRIP + 3])
-def test_borders_move_as_each_by_itself(ny):
-    """Across the edges of strips as well, where rows must be those before they changed."""
+@pytest.mark.parametrize(("ny", "full"), [(1, 1e30), (STRIP, 1e30), (STRIP + 3, 1e30), (STRIP + 3, 4e4)])
+def test_borders_move_as_each_by_itself(ny, full):
+    """Across the edges of strips as well, where rows must be those before they changed, and with full wells."""
     across = np.array([[-4.0, -1.0], [-0.7, -0.5], [-0.2, 0.1]]) * 1e-7
     along = np.array([[-6.0, -0.9, -0.3], [-0.8, -0.4, 0.2]]) * 1e-7
     image = frame(ny, 7, 1e5)
-    wanted = naive_borders(image, across, along)
-    move_borders(image, *_weights(tuple(map(tuple, across)), tuple(map(tuple, along))))
+    wanted = naive_borders(image, full, across, along)
+    move_borders(image, np.float32(full), *_weights(tuple(map(tuple, across)), tuple(map(tuple, along))))
     assert np.abs(wanted - frame(ny, 7, 1e5)).max() > 100.0
     assert image == pytest.approx(wanted, rel=1e-5)
 

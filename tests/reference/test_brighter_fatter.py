@@ -4,7 +4,7 @@ import galsim
 import numpy as np
 import pytest
 
-from simulators.sensor import BrighterFatter, Sensor
+from simulators.sensor import BrighterFatter, Sensor, sensor_of
 
 FLUXES = (2e5, 8e5)
 SPOT = galsim.Gaussian(sigma=1.9)  # of a star in 0.8" seeing, in pixels of 0.2"
@@ -40,3 +40,13 @@ def test_stars_grow_with_flux_as_galsims_along_both_axes():
     assert growth.min() > 0
     assert np.diff(growth, axis=0) == pytest.approx(np.diff(theirs, axis=0), rel=0.08)
     assert np.diff(growth[:, 1] - growth[:, 0]) == pytest.approx(np.diff(theirs[:, 1] - theirs[:, 0]), rel=0.2)
+
+
+def test_full_wells_push_no_harder():
+    """Thousands of full wells in one pixel: what cannot be held there moves no border, and no pixel is left below 0."""
+    star = galsim.Moffat(beta=3.0, fwhm=4.0, flux=1e9).drawImage(nx=64, ny=64, scale=1.0).array.clip(min=0.0)
+    fatter = next(effect for effect in sensor_of("des").effects if isinstance(effect, BrighterFatter))
+    image = Sensor((fatter,)).expose(star, 1)[0]
+    assert image.min() >= 0.0
+    assert abs(image - star).max() < 0.1 * star.max()
+    assert image.sum(dtype=float) == pytest.approx(star.sum(dtype=float), rel=1e-6)

@@ -10,6 +10,7 @@ import numpy as np
 import sep
 from astropy.io import fits
 from matplotlib.colors import ListedColormap
+from scipy import ndimage
 from sensor_pictures import save
 from sensor_real import BAD, BLEED, COSMIC, DATA, SATURATED, again, core, frames, star, wings
 
@@ -38,17 +39,18 @@ def streak() -> tuple[np.ndarray, np.ndarray]:
     for x, y, flux in zip(stars["x"], stars["y"], stars["flux"], strict=True):
         light += star(real.shape, (y, x), float(flux), FWHM)
     trail = Trails(1.0, 233.0, 233.0, fwhm=4.5, swing=0.5, aeroplanes=0.0, ends=1.0)
-    seed = min(range(3000), key=lambda seed: unlike(trail, real.shape, seed))
+    seed = min(range(12_000), key=lambda seed: unlike(trail, real.shape, seed))
     effects = (Photons(), ReadNoise(noise * 0.5**0.5), trail)
     image = Sensor(effects).expose(light, seed)[0] - 0.5 * noise**2 + level
     return real, image
 
 
 def unlike(trail: Trails, shape: tuple[int, ...], seed: int) -> float:
-    """How far the ends of a seed's trail lie from those of SAAO's streak [pixel]."""
+    """How far the ends of a seed's only trail lie from those of SAAO's streak [pixel]; infinite if it has others."""
     image = Sensor((trail,)).expose(np.zeros(shape, np.float32), seed)[0]
-    y, x = np.nonzero(image > 0.5 * max(float(image.max()), 1.0))
-    if not len(x):
+    lit = image > 0.5 * max(float(image.max()), 1.0)
+    y, x = np.nonzero(lit)
+    if ndimage.label(lit, np.ones((3, 3)))[1] != 1:
         return np.inf
     ends = np.array([(x[i], y[i]) for i in (x.argmin(), x.argmax())])
     return float(np.hypot(*(ends - np.array(STREAK)).T).sum())

@@ -21,27 +21,27 @@ WINDOW, STAMP = 413, 48  # pixels: 2.3 arcmin and 16 arcsec
 REDDER, BRIGHT, FAINT = 1.15, 18.3, 20.0  # galaxies to put lenses around: g - r, and r magnitudes
 
 
-def average_window(frame: np.ndarray, sigma: float) -> np.ndarray:
-    """The window whose shares of pixels above 3 and 10 sigma are nearest to the frame's."""
-    best = None
+def average_window(frames: np.ndarray, sigma: float) -> np.ndarray:
+    """The window of frames (bands, y, x) whose shares of pixels above 3 and 10 sigma in r are nearest to a whole one's."""
+    best, frame = None, frames[min(1, len(frames) - 1)]
     for row in range(0, frame.shape[0] - WINDOW, 100):
         for column in range(0, frame.shape[1] - WINDOW, 100):
             part = frame[row : row + WINDOW, column : column + WINDOW]
             apart = sum(abs((part > k * sigma).mean() - (frame > k * sigma).mean()) for k in (3, 10))
             if best is None or apart < best[0]:
-                best = (apart, part)
+                best = (apart, frames[:, row : row + WINDOW, column : column + WINDOW])
     return best[1]
 
 
-def field(survey, frame: np.ndarray) -> None:
-    sigma = survey.bands[1].background_sigma
-    simulated = Field(survey=survey.select("r"), size=WINDOW).simulate(seed=5)["image"].values[0]
-    real = average_window(frame - np.median(frame), sigma)
+def field(survey, frames: np.ndarray) -> None:
+    sigmas = np.array([band.background_sigma for band in survey.bands])
+    simulated = Field(survey=survey, size=WINDOW).simulate(seed=5)["image"].values
+    real = average_window(frames - np.median(frames, axis=(1, 2), keepdims=True), sigmas[1])
     figure, axes = plt.subplots(1, 2, figsize=(12, 6.3), layout="constrained")
-    for axis, image, title in zip(axes, (simulated, real), ("simulated", "KiDS"), strict=True):
-        axis.imshow(np.arcsinh(image / sigma / 2), vmin=-1, vmax=4, cmap="gray_r", origin="lower")
+    for axis, images, title in zip(axes, (simulated, real), ("simulated", "KiDS"), strict=True):
+        axis.imshow(colors(images, sigmas), origin="lower")
         axis.set(title=title, xticks=[], yticks=[])
-    save(figure, "field", 60)
+    save(figure, "field", 75)
 
 
 def red_galaxies(folder: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -55,24 +55,26 @@ def red_galaxies(folder: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def arcs(simulator: StrongLens):
-    """Labels of five systems out of 1000 as surveys find them: wide, the source off the axis, its images together of
-    r = 20 to 21.5; without the lenses' own light.
+    """Labels of five systems out of 4000 as surveys find them: wide, the source off the axis, its images together of
+    r = 19.3 to 20.8; without the lenses' own light.
     """
-    truth = simulator.draw(1000, seed=3)
+    truth = simulator.draw(4000, seed=3)
     truth["light_flux"] = 0 * truth["light_flux"]
     off = np.hypot(truth["source_x"] - truth["lens_x"], truth["source_y"] - truth["lens_y"]).values.ravel()
     theta_E = truth["theta_E"].values
-    wide = np.flatnonzero((theta_E > 1.4) & (theta_E < 2.6) & (off > 0.2 * theta_E) & (off < 0.6 * theta_E))
+    wide = np.flatnonzero((theta_E > 1.7) & (theta_E < 2.8) & (off > 0.2 * theta_E) & (off < 0.6 * theta_E))
     seen = simulator.render(truth.isel(sample=wide))["image"].values[:, 1].sum(axis=(1, 2))
     magnitude = 31.4 - 2.5 * np.log10(seen)
-    return truth.isel(sample=wide[(magnitude > 20.0) & (magnitude < 21.5)][:5])
+    return truth.isel(sample=wide[(magnitude > 19.3) & (magnitude < 20.8)][:5])
 
 
 def colors(images: np.ndarray, sigmas: np.ndarray) -> np.ndarray:
     """Images (g, r, i) as red, green and blue, on an asinh stretch of their mean (Lupton et al. 2004)."""
-    planes = images[::-1] / sigmas[::-1, None, None] * np.array([1.0, 0.8, 1.0])[:, None, None]
+    planes = images[::-1] / sigmas[::-1, None, None] * np.array([1.15, 0.8, 1.25])[:, None, None]
     mean = np.maximum(planes.mean(axis=0), 1e-3)
-    return np.clip(np.moveaxis(planes * np.arcsinh(mean / 4) / mean / 3.2, 0, -1) + 0.06, 0, 1)
+    shown = planes * np.arcsinh(mean / 3) / mean / 3.4
+    shown /= np.maximum(shown.max(axis=0), 1.0)  # where it is too bright, white no sooner than its color
+    return np.clip(np.moveaxis(shown, 0, -1) + 0.06, 0, 1)
 
 
 def injection(survey, frames: np.ndarray, folder: Path) -> None:
@@ -113,7 +115,7 @@ def shear(survey, frames: np.ndarray) -> None:
     response = (seen[0.02] - seen[-0.02])[:, 0] / 0.04
     response = response[np.isfinite(response) & (np.abs(response) < 5)]
     print(f"{response.size} galaxies: response {response.mean():.3f} +- {response.std() / response.size**0.5:.3f}")
-    piece = np.ascontiguousarray(average_window(frame, sigma))
+    piece = np.ascontiguousarray(average_window(frame[None], sigma)[0])
     strong = inject_shear(piece, one, 0.15, 0.0, seed=1)
     round_one = inject_shear(piece, one, 0.0, 0.0, seed=1, fwhm=strong.psf.fwhm)
     figure, axes = plt.subplots(1, 3, figsize=(12, 4.4), layout="constrained")
@@ -131,7 +133,7 @@ def main(folder: Path) -> None:
     paths = [folder / "frame_x0000-2079" / f"{band}.fits" for band in "gri"]
     frames = np.stack([fits.getdata(path) * 10 ** (0.4 * 31.4) for path in paths]).astype(np.float32)
     survey = calibrate(frames, 0.339, bands="gri", unit="nJy", zero_point=31.4)
-    field(survey, frames[1])
+    field(survey, frames)
     injection(survey, frames, folder)
     shear(survey, frames)
 

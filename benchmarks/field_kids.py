@@ -1,7 +1,7 @@
-"""A KiDS field and simulated ones, detected and measured alike: counts, colours and clustering, tables and the
-second picture of docs/field.md.
+"""A KiDS field, on which populations were set, an SDSS field, on which nothing was, and simulated ones, detected and
+measured alike: counts, colours, the stellar locus and clustering, tables and the second picture of docs/field.md.
 
-python benchmarks/field_kids.py [FOLDER]  # FOLDER holds g.fits, r.fits and i.fits
+python benchmarks/field_kids.py  # needs ../shared/data/kids_viking and ../shared/data/sdss_stripe82
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import json
 import re
-import sys
 from pathlib import Path
 
 import matplotlib as mpl
@@ -24,19 +23,42 @@ mpl.use("agg")
 import matplotlib.pyplot as plt
 
 ROOT = Path(__file__).resolve().parents[1]
-FRAMES = ROOT.parent / "shared" / "data" / "kids_viking" / "frame_x0000-2079"
+KIDS = ROOT.parent / "shared" / "data" / "kids_viking" / "frame_x0000-2079"
+SDSS = ROOT.parent / "shared" / "data" / "sdss_stripe82"
 PAGE = ROOT / "docs" / "field.md"
-SCALE, ZERO, FIELDS = 0.339, 31.4, 4  # arcsec; mag; simulated fields
+KIDS_SCALE, SDSS_SCALE, ZERO, FIELDS = 0.339, 0.396, 31.4, 4  # arcsec; mag; simulated fields
+EXPOSURE, PEDESTAL, ROWS = (
+    53.907456,
+    1000.0,
+    {"g": 10, "r": 0, "i": 3},
+)  # SDSS: s, DN, places of the same sky in its bands
 RINGS, POINTS = (3, 5, 8, 12, 20, 40), 20_000  # arcsec; points scattered at random
 EDGES = np.append(np.arange(17.0, 20.0, 1.0), np.arange(20.0, 25.1, 0.5))
+LOCUS = (0.2, 0.5, 0.8, 1.1, 1.35, 1.7)  # g - r
 
 
-def measured(frames: np.ndarray) -> dict[str, np.ndarray]:
+def kids() -> np.ndarray:
+    """Frames g, r, i [nJy]."""
+    return np.stack([fits.getdata(KIDS / f"{band}.fits") * 10 ** (0.4 * ZERO) for band in "gri"]).astype(np.float32)
+
+
+def sdss() -> np.ndarray:
+    """The same of run 4192, field 300: counts times 10^0.4 (aa + kk airmass) over the time are maggies."""
+    known, frames = fits.getdata(SDSS / "tsField-004192-4-40-0300.fit.gz")[0], []
+    for band, row in ROWS.items():
+        i = "ugriz".index(band)
+        maggies = 10 ** (0.4 * (known["aa"][i] + known["kk"][i] * known["airmass"][i])) / EXPOSURE
+        counts = fits.getdata(SDSS / f"fpC-004192-{band}4-0300.fit.gz").astype(float) - PEDESTAL
+        frames.append(counts[row : len(counts) - max(ROWS.values()) + row] * maggies * 10 ** (0.4 * ZERO))
+    return np.stack(frames).astype(np.float32)
+
+
+def measured(frames: np.ndarray, scale: float) -> dict[str, np.ndarray]:
     """Magnitudes g, r, i (N, 3), places (N, 2) [arcsec] and whether each source lies on the stellar locus."""
     found: Sources = detect(frames, bands="gri")
     with np.errstate(invalid="ignore", divide="ignore"):
         mag = ZERO - 2.5 * np.log10(found.flux)
-    return {"mag": mag, "star": found.having(STAR), "place": np.stack([found.x, found.y], axis=1) * SCALE}
+    return {"mag": mag, "star": found.having(STAR), "place": np.stack([found.x, found.y], axis=1) * scale}
 
 
 def spread(colour: np.ndarray) -> tuple[float, float]:
@@ -47,10 +69,10 @@ def spread(colour: np.ndarray) -> tuple[float, float]:
     return float(middle), float((high - low) / 2)
 
 
-def compared(real: dict, simulated: list[dict]) -> list[dict]:
+def compared(real: dict, simulated: list[dict], faintest: float) -> list[dict]:
     """Counts of a field and colours of galaxies and stars in each bin of r."""
     rows = []
-    for low, high in itertools.pairwise(EDGES):
+    for low, high in itertools.pairwise(EDGES[EDGES <= faintest]):
         for kind in (0, 1):
             here = [
                 (one["mag"][:, 1] >= low) & (one["mag"][:, 1] < high) & (one["star"] == kind)
@@ -95,11 +117,9 @@ def clustering_table(real: dict, simulated: list[dict], sides: np.ndarray) -> st
     return "\n".join(lines) + "\n"
 
 
-def table(rows: list[dict]) -> str:
-    lines = [
-        "| r | galaxies: KiDS | simulated | g−r: KiDS | simulated | r−i: KiDS | simulated | stars: KiDS | simulated |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
+def table(rows: list[dict], name: str) -> str:
+    heads = "".join(f" {what}: {name} | simulated |" for what in ("galaxies", "g−r", "r−i", "stars"))
+    lines = [f"| r |{heads}", "|---|---|---|---|---|---|---|---|---|"]
     for galaxies, stars in zip(rows[::2], rows[1::2], strict=True):
         cells = [f"{galaxies['low']:g}–{galaxies['high']:g}"]
         cells += [f"{galaxies['real']} ± {max(galaxies['real'], 1) ** 0.5:.0f}", f"{galaxies['simulated']:.0f}"]
@@ -108,6 +128,23 @@ def table(rows: list[dict]) -> str:
             cells += [f"{a:.2f} ± {b:.2f}", f"{c:.2f} ± {d:.2f}"]
         cells += [f"{stars['real']} ± {max(stars['real'], 1) ** 0.5:.0f}", f"{stars['simulated']:.0f}"]
         lines.append(f"| {' | '.join(cells)} |".replace("nan ± nan", "–"))
+    return "\n".join(lines) + "\n"
+
+
+def locus(fields: list[dict]) -> list[tuple[float, float, float]]:
+    """In each bin of g - r, stars of 16 < r < 21 in a field, and the median and half of the central 68 % of their r - i."""
+    mag = np.concatenate([one["mag"][(one["star"] == 1) & (abs(one["mag"][:, 1] - 18.5) < 2.5)] for one in fields])
+    color, other = mag[:, 0] - mag[:, 1], mag[:, 1] - mag[:, 2]
+    here = [(color >= low) & (color < high) for low, high in itertools.pairwise(LOCUS)]
+    return [(int(h.sum()) / len(fields), *spread(other[h])) for h in here]
+
+
+def locus_table(fields: dict[str, list[dict]]) -> str:
+    """`locus` of every survey and of what is simulated of it."""
+    lines = ["| g−r |" + "".join(f" {name}: stars | r−i |" for name in fields), "|---|" + "---|---|" * len(fields)]
+    for bin_, cells in zip(itertools.pairwise(LOCUS), zip(*map(locus, fields.values()), strict=True), strict=True):
+        texts = (f" {count:.0f} | {middle:.2f} ± {half:.2f} |" for count, middle, half in cells)
+        lines.append(f"| {bin_[0]:g}–{bin_[1]:g} |" + "".join(texts))
     return "\n".join(lines) + "\n"
 
 
@@ -133,18 +170,25 @@ def picture(rows: list[dict], real: dict, simulated: list[dict]) -> None:
     figure.savefig(ROOT / "docs" / "images" / "field-counts.png", dpi=60)
 
 
-def main(folder: Path) -> None:
-    if not folder.is_dir():
-        print(f"no KiDS frames in {folder}: nothing to compare with")
-        return
-    frames = np.stack([fits.getdata(folder / f"{band}.fits") * 10 ** (0.4 * ZERO) for band in "gri"]).astype(np.float32)
-    survey = calibrate(frames, SCALE, bands="gri", unit="nJy", zero_point=ZERO)
+def both(frames: np.ndarray, scale: float) -> tuple[dict, list[dict]]:
+    """What is measured of real frames g, r, i, and of simulated ones of the survey that `calibrate` finds in them."""
+    survey = calibrate(frames, scale, bands="gri", unit="nJy", zero_point=ZERO)
     field = Field(survey=survey, size=frames.shape[1:])
-    real = measured(frames)
-    simulated = [measured(field.simulate(1, number)["image"].values) for number in range(FIELDS)]
-    rows = compared(real, simulated)
-    sides = np.array(frames.shape[:0:-1]) * SCALE
-    made = {"counts": table(rows), "clustering": clustering_table(real, simulated, sides)}
+    return measured(frames, scale), [measured(field.simulate(1, n)["image"].values, scale) for n in range(FIELDS)]
+
+
+def main() -> None:
+    if not (KIDS.is_dir() and SDSS.is_dir()):
+        print(f"nothing to compare with: there are no frames in {KIDS} or {SDSS}")
+        return
+    frames = kids()
+    sides = np.array(frames.shape[:0:-1]) * KIDS_SCALE
+    real, simulated = both(frames, KIDS_SCALE)
+    other, of_other = both(sdss(), SDSS_SCALE)
+    rows, checked = compared(real, simulated, 25.0), compared(other, of_other, 22.5)
+    made = {"counts": table(rows, "KiDS"), "sdss": table(checked, "SDSS")}
+    loci = {"KiDS": [real], "simulated KiDS": simulated, "SDSS": [other], "simulated SDSS": of_other}
+    made |= {"locus": locus_table(loci), "clustering": clustering_table(real, simulated, sides)}
     text = PAGE.read_text(encoding="utf-8")
     for name, lines in made.items():
         print(lines)
@@ -152,8 +196,8 @@ def main(folder: Path) -> None:
     PAGE.write_text(text, encoding="utf-8")
     picture(rows, real, simulated)
     (ROOT / "build").mkdir(exist_ok=True)
-    (ROOT / "build" / "field_kids.json").write_text(json.dumps(rows, indent=1, default=float) + "\n")
+    (ROOT / "build" / "field_kids.json").write_text(json.dumps([rows, checked], indent=1, default=float) + "\n")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else FRAMES)
+    main()

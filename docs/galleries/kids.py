@@ -22,7 +22,7 @@ REDDER, BRIGHT, FAINT = 1.15, 18.3, 20.0  # galaxies to put lenses around: g - r
 
 
 def average_window(frames: np.ndarray, sigma: float) -> np.ndarray:
-    """The window of frames (bands, y, x) whose shares of pixels above 3 and 10 sigma in r are nearest to a whole one's."""
+    """The window of frames (bands, y, x) whose shares of pixels above 3 and 10 sigma in r are nearest to a frame's."""
     best, frame = None, frames[min(1, len(frames) - 1)]
     for row in range(0, frame.shape[0] - WINDOW, 100):
         for column in range(0, frame.shape[1] - WINDOW, 100):

@@ -27,11 +27,8 @@ KIDS = ROOT.parent / "shared" / "data" / "kids_viking" / "frame_x0000-2079"
 SDSS = ROOT.parent / "shared" / "data" / "sdss_stripe82"
 PAGE = ROOT / "docs" / "field.md"
 KIDS_SCALE, SDSS_SCALE, ZERO, FIELDS = 0.339, 0.396, 31.4, 4  # arcsec; mag; simulated fields
-EXPOSURE, PEDESTAL, ROWS = (
-    53.907456,
-    1000.0,
-    {"g": 10, "r": 0, "i": 3},
-)  # SDSS: s, DN, places of the same sky in its bands
+EXPOSURE, PEDESTAL = 53.907456, 1000.0  # s, DN, of SDSS
+ROWS = {"g": 10, "r": 0, "i": 3}  # of SDSS: where the same sky begins in each band
 RINGS, POINTS = (3, 5, 8, 12, 20, 40), 20_000  # arcsec; points scattered at random
 EDGES = np.append(np.arange(17.0, 20.0, 1.0), np.arange(20.0, 25.1, 0.5))
 LOCUS = (0.2, 0.5, 0.8, 1.1, 1.35, 1.7)  # g - r
@@ -72,7 +69,7 @@ def spread(colour: np.ndarray) -> tuple[float, float]:
 def compared(real: dict, simulated: list[dict], faintest: float) -> list[dict]:
     """Counts of a field and colours of galaxies and stars in each bin of r."""
     rows = []
-    for low, high in itertools.pairwise(EDGES[EDGES <= faintest]):
+    for low, high in itertools.pairwise(EDGES[: np.searchsorted(EDGES, faintest, "right")]):
         for kind in (0, 1):
             here = [
                 (one["mag"][:, 1] >= low) & (one["mag"][:, 1] < high) & (one["star"] == kind)
@@ -132,7 +129,7 @@ def table(rows: list[dict], name: str) -> str:
 
 
 def locus(fields: list[dict]) -> list[tuple[float, float, float]]:
-    """In each bin of g - r, stars of 16 < r < 21 in a field, and the median and half of the central 68 % of their r - i."""
+    """In each bin of g - r, stars of 16 < r < 21 in a field, and median and half of the central 68 % of their r - i."""
     mag = np.concatenate([one["mag"][(one["star"] == 1) & (abs(one["mag"][:, 1] - 18.5) < 2.5)] for one in fields])
     color, other = mag[:, 0] - mag[:, 1], mag[:, 1] - mag[:, 2]
     here = [(color >= low) & (color < high) for low, high in itertools.pairwise(LOCUS)]

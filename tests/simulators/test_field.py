@@ -85,6 +85,14 @@ def test_segmentation_is_the_brightest_objects(simulated):
     assert (simulated["segmentation"].values <= simulated.sizes["object"]).all()
 
 
+def test_strips_that_are_compared_one_by_one_are_not_seen(simulated, monkeypatch):
+    """Of 200 rows: one strip, and seven, whose room is that of the rows after them."""
+    monkeypatch.setattr("simulators._painting.LEAST", 2)
+    again = SMALL.simulate(seed=7, number=3, labels="pixel")
+    for name in ("image", "clean", "segmentation"):
+        assert np.array_equal(again[name], simulated[name])
+
+
 def test_objects_off_the_frame_reach_in():
     """Half of an object on the edge is seen, of one beyond its stamp nothing, and neither is an error."""
     field = Field(survey=SURVEY, size=64)

@@ -134,9 +134,11 @@ def main() -> None:
         f"one, and count {rates['ours']:.2g} photons/s of stars with brighter-fatter, SiliconSensor "
         f"{rates['galsim']:.2g}: {ratio:.0f} times fewer.")  # fmt: skip
     each, peak = exposures()
-    put("sensor.md", "exposures", f"Each of a band's exposures through `sensor_of(\"des\")` takes {each:.2f} s, and any "
-        f"number of them {peak:.1f} frames of memory\nbeside the expected one, of which 2.25 are the image, its variance "
-        "and flags.")  # fmt: skip
+    words = (
+        f'Each of a band\'s exposures through `sensor_of("des")` takes {each:.2f} s, and any number of them {peak:.1f} '
+        "frames of memory\nbeside the expected one, of which 2.25 are the image, its variance and flags."
+    )
+    put("sensor.md", "exposures", words)
     put("sensor.md", "growth", rows(("electrons", "along x: GalSim, ours: ratio", "along y", "their difference"),
                                     [growth(flux) for flux in (1e5, 3e5, 1e6)]))  # fmt: skip
 

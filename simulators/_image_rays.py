@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from simulators._interpolated import padded
 from simulators._kernels import image_rays as kernels
-from simulators._kernels._jit import run
+from simulators._kernels._jit import run, run_each
 from simulators._kernels.rays import Plan
 from simulators._lens_rays import lens_rows, power_law, shoot
 from simulators.deflectors import Deflector
@@ -35,9 +35,7 @@ def add_images(
         numbers = (*lens_rows(*known, series), rows, *_library(source), density, 1)
         run(kernels.add_lensed_images, len(lens), plan, *numbers, amount / area[:, None], out)
         return
-    work = kernels.workspace(plan.axis, out.shape[-1])
-    for n in range(len(lens)):
-        _add_one(plan, lens.take(n), source.take(n), amount[n], density, work, out[n])
+    run_each(lambda n: _add_one(plan, lens.take(n), source.take(n), amount[n], density, out[n]), len(lens))
 
 
 def _add_one(
@@ -46,10 +44,10 @@ def _add_one(
     source: Light,
     flux: NDArray[np.float32],
     density: float,
-    work: kernels.Work,
     out: NDArray[np.float32],
 ) -> None:
     """What the kernel does, for one lens and one source of any kind."""
+    work = kernels.workspace(plan.axis, out.shape[-1])
     if isinstance(source, ImageSource):
         row, least = _image_rows(source)[0][0], 1
     else:

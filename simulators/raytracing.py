@@ -1,8 +1,7 @@
 """Drawing through lenses: Sersic sources, and what consists of them, by adaptive ray shooting; others by rays where
 they are seen.
 
-A power law with or without external shear is traced by kernels, samples in parallel; any other deflector on the same
-cells, sample by sample.
+A power law with or without external shear is traced by kernels; any other deflector on the same cells, one by one.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 from catalogs.checks import one_of
 from simulators._image_rays import add_images
 from simulators._kernels import rays
-from simulators._kernels._jit import run
+from simulators._kernels._jit import run, run_each
 from simulators._kernels.refining import gauss_pattern
 from simulators._kernels.tracing import BLOCK
 from simulators._kernels.zooming import ZOOM
@@ -220,5 +219,4 @@ def _draw_sersics(
         lenses, terms = lens_rows(*known, series)
         run(rays.add_lensed, len(lenses), plan, lenses, terms, rows, weights, flux, out)
     else:
-        for s in range(len(lens)):
-            _add_one(plan, lens.take(s), rows[s], weights[s], flux[s], out[s])
+        run_each(lambda s: _add_one(plan, lens.take(s), rows[s], weights[s], flux[s], out[s]), len(lens))

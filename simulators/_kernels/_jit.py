@@ -34,6 +34,7 @@ __all__ = [
     "inline_kernel",
     "kernel",
     "run",
+    "run_each",
     "set_threads",
     "step_kernel",
     "threads",
@@ -178,14 +179,29 @@ def run(loop: Callable, count: int, *args: Any, share: int = 1) -> None:
     the machine already) and where `set_threads(1)` is in force.
     """
     parts = min(PARTS * threads(), count // share)
-    alone = _forked or threads() == 1 or threading.current_thread() is not threading.main_thread()
-    if alone or parts < 2 or not JIT_ENABLED:
+    if _alone() or parts < 2:
         loop(0, count, *args)
         return
     bounds = [count * part // parts for part in range(parts + 1)]
     jobs = [_pool(threads()).submit(loop, *ends, *args) for ends in itertools.pairwise(bounds)]
     for job in jobs:
         job.result()
+
+
+def run_each(function: Callable[[int], object], count: int) -> None:
+    """Call ``function(i)``, which calls kernels, for i in 0 .. `count`: by threads where `run` would use them."""
+    if _alone() or count < 2:
+        for i in range(count):
+            function(i)
+        return
+    for job in [_pool(threads()).submit(function, i) for i in range(count)]:
+        job.result()
+
+
+def _alone() -> bool:
+    """Whether kernels are called in one part, by the thread that asks for them."""
+    outside = threading.current_thread() is not threading.main_thread()
+    return bool(_forked) or threads() == 1 or outside or not JIT_ENABLED
 
 
 def threads() -> int:

@@ -138,6 +138,21 @@ def test_no_part_is_smaller_than_asked():
 
 
 @two_threads
+def test_run_each_shares_items_among_threads():
+    """Items that wait for each other can only be done side by side."""
+    seen, meet = set(), threading.Barrier(2, timeout=60)
+    with _jit.set_threads(2):
+        _jit.run_each(lambda i: (meet.wait(), seen.add((i, threading.current_thread().name))), 2)
+    assert {i for i, _ in seen} == {0, 1}
+    assert len({name for _, name in seen}) == 2
+
+
+def test_run_each_raises_what_an_item_raises():
+    with pytest.raises(ZeroDivisionError):
+        _jit.run_each(lambda i: 1 // (i - 3), 5)
+
+
+@two_threads
 def test_run_stays_in_a_thread_that_is_not_the_main_one():
     answers = []
     thread = threading.Thread(target=lambda: answers.extend(calls(100)), name="mine")

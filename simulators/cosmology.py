@@ -100,8 +100,9 @@ def halo_angles(
 def concentration(mass: ArrayLike, redshift: float, cosmology: Any) -> Array:
     """Mean concentration of haloes of `mass` [solMass, 200 times critical] (Duffy et al. 2008, MNRAS 390, L64, eq. 4).
 
-    The numbers are those of its table 1 for all haloes at redshift 0 to 2, as CCL's ConcentrationDuffy08 has them too;
-    smaller haloes than its 1e11 solMass / h are extrapolated (equation and limit quoted from memory).
+    The numbers are those of its table 1 for all haloes at redshift 0 to 2, as CCL's ConcentrationDuffy08 and
+    colossus have them too; smaller haloes than its 1e11 solMass / h are extrapolated (equation and limit quoted from
+    memory).
     """
     pivot = 2e12 / cosmology.h
     return np.asarray(5.71 * (np.asarray(mass) / pivot) ** -0.084 * (1.0 + redshift) ** -0.47)

@@ -72,8 +72,9 @@ class SubhaloPopulation:
 
     d^2N / dm dA = sigma_sub / m_0 (m / m_0)^slope with m_0 = 1e8 solMass: the slope that Springel et al. (2008, MNRAS
     391, 1685) find for bound subhaloes (-1.9; Maciejewski et al. 2011, arXiv:1010.2491, quote it too), normalised as in
-    Gilman et al. (2020, MNRAS 491, 6077; m_0 and the default `sigma_sub` quoted from memory) for a host whose scaling
-    with mass and redshift is 1. Concentrations are the mean ones of Duffy et al. (2008).
+    Gilman et al. (2020, MNRAS 491, 6077; public codes that use its pyHalo have the default `sigma_sub`, m_0 is quoted
+    from memory) for a host whose scaling with mass and redshift is 1. Concentrations are the mean ones of Duffy et al.
+    (2008).
 
     Parameters
     ----------

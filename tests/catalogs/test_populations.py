@@ -1,5 +1,7 @@
 """Priors against scipy.stats, packaged populations against the label table, and refusals."""
 
+import re
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -256,3 +258,10 @@ def test_bad_population_files_are_refused(tmp_path, old, new, message):
 def test_unknown_population_names_the_nearest():
     with pytest.raises(ValueError, match="unknown population 'weak_lensing': did you mean 'weak-lensing'"):
         catalogs.get_population("weak_lensing")
+
+
+@pytest.mark.parametrize("name", catalogs.list_populations())
+def test_what_a_paper_gives_says_what_it_was_compared_with(name):
+    ours = re.compile("choice|inferred|measured|computed|as of")
+    for label, text in catalogs.references(name).items():
+        assert ours.match(text) or re.search(r"; checked: .{2,} \(\d{4}-\d\d-\d\d\)$", text), label

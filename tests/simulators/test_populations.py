@@ -3,6 +3,7 @@
 import os
 
 import galsim
+import galsim.roman
 import numpy as np
 import pytest
 from astropy.cosmology import FlatLambdaCDM
@@ -216,6 +217,12 @@ def test_colours_are_those_of_the_spectrum(label, template, reference):
         name: galsim.Bandpass(os.path.join(folder, "bandpasses", f"LSST_{name}.dat"), "nm").withZeropoint("AB")
         for name in "ugrizy"
     }
+    for name in ("F435W", "F606W", "F775W", "F814W", "F850LP", "F105W", "F125W", "F160W"):
+        file = f"{'WFC3_ir' if name in ('F105W', 'F125W', 'F160W') else 'ACS_wfc'}_{name}.dat"
+        bands[name] = galsim.Bandpass(os.path.join(folder, "bandpasses", file), "nm").withZeropoint("AB")
+    romans = {"F106": "Y106", "F129": "J129", "F158": "H158", "F184": "F184"}
+    for name, theirs in romans.items():
+        bands[name] = galsim.roman.getBandpasses(AB_zeropoint=True)[theirs]
     track = catalogs.get_population(NAME).tracks[label]
     for k in range(0, len(track.at), 4):
         z = track.at[k]
@@ -251,8 +258,8 @@ def test_a_layer_above_moves_what_follows_from_it():
 
 
 def test_a_band_without_colours_is_refused():
-    with pytest.raises(ValueError, match="unknown band of the colours 'HE'"):
-        StrongLens(survey="euclid_nisp", bands=["HE"], population=NAME).draw(1, seed=1)
+    with pytest.raises(ValueError, match="unknown band of the colours 'F444W'"):
+        StrongLens(survey="jwst_nircam_lw", bands=["F444W"], population=NAME).draw(1, seed=1)
 
 
 def test_distances_are_astropys():

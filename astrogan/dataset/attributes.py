@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ FILE_ATTRIBUTES = (
 )
 _NETCDF = ("_FillValue", "missing_value", "scale_factor", "add_offset", "calendar", "dtype", "units_metadata")
 _HDF5 = ("CLASS", "NAME", "DIMENSION_LIST", "REFERENCE_LIST")
+_survey = lru_cache(maxsize=8)(Survey.from_json)  # every batch of a store tells the same
 RESERVED = frozenset({*FILE_ATTRIBUTES, *_NETCDF, *_HDF5})
 
 
@@ -46,7 +48,7 @@ def check_attributes(ds: xr.Dataset) -> Survey:
     if str(version) != str(SCHEMA_VERSION):
         raise SchemaError(f"attribute schema_version = {version!r}; this astrogan knows version {SCHEMA_VERSION}")
     try:
-        survey = Survey.from_json(ds.attrs["survey"])
+        survey = _survey(ds.attrs["survey"])
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise SchemaError(f"attribute survey is not the JSON of a Survey: {error!r}") from None
     scale = ds.attrs["pixel_scale"]

@@ -175,8 +175,9 @@ class Rounder:
             else:
                 out[at] = round_to(image[at], steps[at])
                 packed = map(_deflate_planes, out[at])
-            for stamp, one, chunk in zip(out[at], steps[at], packed, strict=True):
-                yield chunk if one.any() else deflate(stamp)  # smooth images have repetitions
+            rounded = np.any(steps[at], axis=1).tolist()
+            for stamp, any_, chunk in zip(out[at], rounded, packed, strict=True):
+                yield chunk if any_ else deflate(stamp)  # smooth images have repetitions
 
     def _packed(self, image: Array, steps: Array, out: Array) -> Iterator[memoryview]:
         from simulators._kernels.deflating import most_bytes

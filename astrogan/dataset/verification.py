@@ -53,19 +53,20 @@ def verify_store(path: str | os.PathLike[str], on_progress: Progress | None = No
         return [Fault("manifest.jsonl", str(error))]
     faults = [] if manifest.complete else [Fault("manifest.jsonl", "the run that wrote it did not end")]
     faults += _strangers(folder, manifest)
-    ids = []
+    ids, count = [np.zeros((0, 2), np.int64)], 0
     for number, shard in enumerate(manifest.shards):
         try:
             found, header, shard_ids = examine(folder / shard.file, shard.shard)
             _compare(found, shard, header, manifest.header)
-            ids.append(shard_ids)
+            ids.append(_ranges(shard_ids))
+            count += len(shard_ids)
         except (StoreError, OSError) as error:
             faults.append(Fault(shard.file, str(error).removeprefix(f"{folder / shard.file}: ")))
         if on_progress is not None:
             on_progress((number + 1) / len(manifest.shards), shard.file)
-    every = np.concatenate(ids) if ids else np.zeros(0, np.int64)
-    if len(np.unique(every)) != len(every):
-        faults.append(Fault("manifest.jsonl", f"{len(every) - len(np.unique(every))} sample ids repeat"))
+    repeated = count - _distinct(np.concatenate(ids))
+    if repeated:
+        faults.append(Fault("manifest.jsonl", f"{repeated} sample ids repeat"))
     return faults
 
 
@@ -163,6 +164,21 @@ def _compare(found: Shard, listed: Shard, header: Header, wanted: Header) -> Non
             raise StoreError(f"damaged: {name} = {asdict(found)[name]!r} is not {value!r}, as the manifest has it")
     if not header.same_as(wanted):
         raise StoreError("its variables or attributes are not those of the store")
+
+
+def _ranges(ids: np.ndarray) -> np.ndarray:
+    """(first, last + 1) of all runs of consecutive numbers in `ids`: few, where a million ids are many."""
+    numbers = np.unique(ids)
+    breaks = np.flatnonzero(np.diff(numbers) != 1)
+    firsts, lasts = np.append(0, breaks + 1), np.append(breaks, len(numbers) - 1)
+    return np.stack([numbers[firsts], numbers[lasts] + 1], axis=1)
+
+
+def _distinct(ranges: np.ndarray) -> int:
+    """How many numbers are in the union of ranges (first, last + 1)."""
+    first, after = ranges[np.argsort(ranges[:, 0])].T
+    seen = np.append(np.iinfo(np.int64).min, np.maximum.accumulate(after)[:-1]) if len(after) else after
+    return int(np.maximum(after - np.maximum(first, seen), 0).sum())
 
 
 def _strangers(folder: Path, manifest: Manifest) -> list[Fault]:

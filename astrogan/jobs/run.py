@@ -16,11 +16,11 @@ from astrogan.dataset.manifest import MANIFEST, Header, Shard
 from astrogan.dataset.shard_writer import ShardWriter
 from astrogan.dataset.verification import file_sha256
 from astrogan.jobs.engines import Result, dask_engine, in_process
-from astrogan.jobs.judging import two_sample_scores
+from astrogan.jobs.judging import check_real, judge
 from astrogan.jobs.resume import keep_job, whole_shards
 from astrogan.jobs.schema import Job, job_from
 from astrogan.jobs.shards import Task, export_shard, plan
-from astrogan.jobs.stages import Batches, check_job, weights_of
+from astrogan.jobs.stages import Batches, check_job, simulator_of_job, weights_of
 from astrogan.jobs.strict_yaml import MAX_SIZE, parse_yaml
 
 __all__ = ["Estimate", "Summary", "Workers", "estimate", "load_job", "run_job"]
@@ -120,6 +120,7 @@ def load_job(path: Path, settings: Sequence[str] = ()) -> Job:
         known = {"sha256": file_sha256(weights_of(job.refine.model))}
         job = job.model_copy(update={"refine": job.refine.model_copy(update=known)})
     check_job(job)
+    check_real(job, simulator_of_job(job))
     return job
 
 
@@ -189,7 +190,7 @@ def run_job(
     if workers.array is not None:
         summary.complete = store.finish_array(len(plan(job)))
     if summary.complete:
-        summary.judged = two_sample_scores(job, folder)
+        summary.judged = judge(job, folder)
         for score in summary.judged:
             log.write("validate", **score)
     return summary

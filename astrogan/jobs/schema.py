@@ -82,12 +82,12 @@ class Validate(BaseModel):
     max_flagged: Annotated[float, Field(ge=0, le=1)] = 0.01
     """Largest share of samples that may be flagged or quarantined."""
     real: Name | None = None
-    """A store of real stamps, of the same size and bands: judges are trained to tell the samples from them."""
+    """A store of real stamps, of the same size, bands and unit: a report compares the samples with them."""
     max_accuracy: Annotated[float, Field(ge=0.5, le=1)] = 1.0
     """Largest share that a judge may tell right, less twice its error; 0.5 is chance."""
     judges: Annotated[list[Literal["features", "cnn"]], Field(min_length=1, max_length=2)] = ["features"]
-    """``features`` compares measurements, in seconds; ``cnn`` sees pixels, in minutes."""
-    stamps: Annotated[int, Field(ge=40, le=100_000)] = 2000
+    """``features`` compares measurements; ``cnn`` sees pixels, and takes minutes."""
+    stamps: Annotated[int, Field(ge=50, le=100_000)] = 2000
     """Stamps of each kind that are compared, at most."""
 
 

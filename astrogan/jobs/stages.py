@@ -13,7 +13,6 @@ import xarray as xr
 
 from astrogan.dataset.schema import plane_names, validate_samples
 from astrogan.dataset.verification import file_sha256
-from astrogan.jobs.judging import check_real
 from astrogan.jobs.schema import PLANES, Job, Simulate
 from catalogs.checks import one_of
 
@@ -117,7 +116,6 @@ def check_job(job: Job) -> None:
         If a model file cannot be read.
     """
     simulator = simulator_of_job(job)
-    check_real(job, simulator)
     if not hasattr(simulator, "render") and job.observe is None:
         raise ValueError(f"{job.simulate.simulator} simulates observed samples only: add the stage observe")
     if job.refine is not None:

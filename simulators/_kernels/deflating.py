@@ -58,6 +58,13 @@ def adler32(data, one, two):
 
 
 @inline_kernel
+def _adler32_of_run(byte, count, one, two):
+    """Both sums after `count` times the same byte."""
+    byte = np.int64(byte)
+    return (one + count * byte) % _MOD, (two + count * one + count * (count + 1) // 2 % _MOD * byte) % _MOD
+
+
+@inline_kernel
 def _put(value, length, out, word, buffer, bits):
     """Append `length` bits, 32 at most; `bits` are waiting in `buffer`, 31 at most."""
     buffer |= value << bits
@@ -223,7 +230,7 @@ def deflate_planes(planes, width, out):
         else:
             word, buffer, bits = _put_bytes(data, codes, out, word, buffer, bits)
         word, buffer, bits = _put(codes[_END] & _LOW, codes[_END] >> _32, out, word, buffer, bits)
-        one, two = adler32(data, one, two)
+        one, two = _adler32_of_run(data[0], size, one, two) if constant else adler32(data, one, two)
     word, buffer, bits = _put(_U[0], (_U[0] - bits) & _7, out, word, buffer, bits)
     sum_ = two << 16 | one
     turned = (sum_ & 255) << 24 | (sum_ >> 8 & 255) << 16 | (sum_ >> 16 & 255) << 8 | sum_ >> 24

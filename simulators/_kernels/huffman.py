@@ -9,25 +9,32 @@ from simulators._kernels._jit import kernel
 __all__ = ["LONGEST", "code_lengths", "codes_of"]
 
 LONGEST = 10  # bits of a code, so that three fit beside what waits to be written
-_STEPS = (301, 132, 57, 23, 10, 4, 1)  # gaps of Shell's sort (Ciura 2001)
+_SYMBOL, _DIGIT = 9, 127  # bits of a symbol in a key; bits of the count that are sorted at a time
 _32 = np.uint64(32)
 
 
 @kernel
-def _sorted_symbols(counts, keys):
-    """Keys (count, symbol) of the symbols that occur, ascending; their number."""
-    used = 0
+def _sorted_symbols(counts, keys, other):
+    """Keys (count, symbol) of the symbols that occur, ascending, by a radix sort; their number."""
+    used, most = 0, 0
     for symbol in range(counts.size):
         if counts[symbol]:
-            keys[used] = counts[symbol] << 9 | symbol
+            keys[used] = counts[symbol] << _SYMBOL | symbol
+            most = max(most, counts[symbol])
             used += 1
-    for gap in _STEPS:
-        for k in range(gap, used):
-            key, at = keys[k], k
-            while at >= gap and keys[at - gap] > key:
-                keys[at] = keys[at - gap]
-                at -= gap
-            keys[at] = key
+    places, shift = np.empty(_DIGIT + 2, np.int64), _SYMBOL
+    while most >> (shift - _SYMBOL):
+        places[:] = 0
+        for k in range(used):
+            places[(keys[k] >> shift & _DIGIT) + 1] += 1
+        for digit in range(_DIGIT):
+            places[digit + 1] += places[digit]
+        for k in range(used):
+            digit = keys[k] >> shift & _DIGIT
+            other[places[digit]] = keys[k]
+            places[digit] += 1
+        keys[:used] = other[:used]
+        shift += 7
     return used
 
 
@@ -68,9 +75,9 @@ def code_lengths(counts, keys, depths, many, lengths):
 
     Codes that are too long are cut, and others made longer until Kraft's sum is 1.
     """
-    used = _sorted_symbols(counts, keys)
+    used = _sorted_symbols(counts, keys, depths)
     for k in range(used):
-        depths[k] = keys[k] >> 9
+        depths[k] = keys[k] >> _SYMBOL
     _depths(depths, used)
     many[:] = 0
     space = 0

@@ -10,6 +10,7 @@ from simulators._kernels.deflating import deflate_planes
 __all__ = ["deflate_rounded", "measure_steps"]
 
 _ABS, _INFINITE = np.uint32(2**31 - 1), np.uint32(0x7F800000)
+_8, _16, _24 = np.uint32(8), np.uint32(16), np.uint32(24)
 _0, _QUARTER, _MOST = np.float32(0), np.float32(0.25), np.finfo(np.float32).max
 
 
@@ -112,10 +113,10 @@ def _round(pixels, step, out):
 def _split(words, planes):
     """The lowest bytes of all 4-byte words, then the next, ..."""
     size = words.size
-    for plane in range(4):
-        shift, out = np.uint32(8 * plane), planes[plane * size : (plane + 1) * size]
-        for k in range(size):
-            out[k] = np.uint8(words[k] >> shift)
+    first, second, third, last = planes[:size], planes[size : 2 * size], planes[2 * size : 3 * size], planes[3 * size :]
+    for k in range(size):
+        first[k], second[k] = np.uint8(words[k]), np.uint8(words[k] >> _8)
+        third[k], last[k] = np.uint8(words[k] >> _16), np.uint8(words[k] >> _24)
 
 
 @kernel

@@ -16,7 +16,7 @@ from astrogan.dataset import StoreError
 from astrogan.dataset.backend import open_samples
 from astrogan.dataset.folder import LockedError, StoreFolder, locked, make_folder
 from astrogan.dataset.manifest import MANIFEST, checked, read_manifest, write_manifest
-from astrogan.dataset.sharding import write_store
+from astrogan.dataset.sharding import write_shard, write_store
 from astrogan.dataset.verification import rebuild, verify_store
 
 pytestmark = pytest.mark.fault
@@ -48,6 +48,24 @@ def reads_as_written(store, truth):
 def test_a_whole_store_has_no_fault(store, truth):
     assert verify_store(store) == []
     assert reads_as_written(store, truth)
+
+
+@pytest.mark.parametrize("ids", [[[5, 6, 7], [8, 9, 10]], [[5, 6, 9], [6, 7, 8], [1, 9, 20]], "by lot"])
+def test_repeated_ids_are_counted(make_samples, tmp_path, ids):
+    """Over shards, in any order, with gaps; and none where there are none."""
+    if ids == "by lot":
+        rng = np.random.default_rng(2)
+        ids = [rng.permutation(40)[:15] for _ in range(6)]
+    folder = make_folder(tmp_path / "ids")
+    with locked(folder):
+        store = StoreFolder(folder)
+        for number, here in enumerate(ids):
+            batch = make_samples(len(here)).assign(sample_id=("sample", np.array(here)))
+            store.add(*write_shard([batch], folder, number, len(here)))
+        store.finish()
+    repeated = sum(map(len, ids)) - len({int(one) for here in ids for one in here})
+    reasons = [fault.reason for fault in verify_store(folder)]
+    assert reasons == ([f"{repeated} sample ids repeat"] if repeated else [])
 
 
 def test_every_truncated_shard_is_found(store, truth, fault_scale, faults):

@@ -16,7 +16,7 @@ def real(toy_path, tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(toy_path)
     from toy_simulator import Toy
 
-    def write(name, scale=1.0, size=16, samples=200):
+    def write(name, scale=1.0, size=24, samples=200):
         many = Toy(size=size).simulate(samples, 8)
         write_samples(many.assign(image=many["image"] * np.float32(scale)), tmp_path / name)
 
@@ -25,7 +25,7 @@ def real(toy_path, tmp_path, monkeypatch):
 
 def judged(run, job, name, *settings):
     options = [part for setting in (f"validate.real={name}", *settings) for part in ("--set", setting)]
-    return run("run", job, "--out", "made", "--workers", 0, *options)
+    return run("run", job, "--out", "made", "--workers", 0, "--set", "simulate.size=24", *options)
 
 
 def test_samples_like_the_real_ones_pass(run, job, real, tmp_path):
@@ -36,7 +36,10 @@ def test_samples_like_the_real_ones_pass(run, job, real, tmp_path):
     log = [json.loads(line) for line in (tmp_path / "made" / "log.jsonl").read_text().splitlines()]
     score = next(line for line in log if line["event"] == "validate")
     assert abs(score["accuracy"] - 0.5) < 4 * score["error"]
-    assert score["n_real"] == 200
+    assert (tmp_path / "made" / "validation.html").read_bytes().startswith(b"<!DOCTYPE html>")
+    numbers = json.loads((tmp_path / "made" / "validation.json").read_text())
+    assert numbers["counts"] == {"real": 200, "synthetic": 233}
+    assert numbers["verdict"]["passed"] == numbers["verdict"]["checks"] > 10
 
 
 def test_samples_unlike_the_real_ones_fail_the_job(run, job, real, tmp_path):
@@ -48,11 +51,28 @@ def test_samples_unlike_the_real_ones_fail_the_job(run, job, real, tmp_path):
     assert run("verify", tmp_path / "made")[0] == 0
 
 
+def test_refined_samples_are_judged_beside_what_they_were_made_from(run, tmp_path):
+    """The raw ones are not in the store: they are made again, each in its place, or nothing could have moved."""
+    from simulators import WeakLens
+
+    write_samples(WeakLens(survey="lsst", bands="gri", size=32).simulate(60, 8), tmp_path / "real.h5")
+    job = "simulate: {simulator: WeakLens, bands: [g, r, i], size: 32, samples: 60, seed: 7}\nobserve: {}\n"
+    job += "refine: {model: refiner-hubble}\nvalidate: {real: real.h5}\nstore: {planes: [image]}\n"
+    (tmp_path / "job.yaml").write_text(job)
+    code, _, err = run("run", "job.yaml", "--out", "made", "--workers", 0)
+    assert code == 0, err
+    numbers = json.loads((tmp_path / "made" / "validation.json").read_text())
+    assert numbers["counts"] == {"real": 60, "synthetic": 60, "raw": 60, "classical": 60}
+    moved = next(table for table in numbers["tables"] if table["title"] == "Photometry and astrometry")
+    assert all(row["passed"] for row in moved["rows"])
+    assert moved["control_fails"]
+
+
 @pytest.mark.parametrize(
     ("what", "words"),
     [
-        ({"size": 18}, "y = 18 is not 16, that of the job's samples"),
-        ({"samples": 30}, "validate.real real.h5 has 30 samples; a judge needs 40 at least"),
+        ({"size": 26}, "y = 26 is not 24, that of the job's samples"),
+        ({"samples": 30}, "validate.real real.h5 has 30 samples; a judge needs 50 at least"),
         (None, "real.h5"),
     ],
 )

@@ -221,15 +221,19 @@ def test_a_cluster_makes_the_same_and_a_worker_may_die(command, start, job, whol
 
 @needs_dask
 @long
-def test_a_lost_scheduler_ends_the_run(command, start, run_apart, job, whole, tmp_path):
-    """Within seconds, with a word and not 0; what was written stays for the next run."""
+def test_a_lost_scheduler_ends_the_run(command, start, run_apart, job, whole, tmp_path, faults):
+    """Within ten seconds on a quiet machine, with a word and not 0; what was written stays for the next run."""
     scheduler = start("scheduler")
     start("worker")
     slow = ("--set", "simulate.options={delay: 0.3}")
     running = subprocess.Popen(**command("run", job, "--out", "lost", "--scheduler", "scheduler.json", *slow))
     wait_for_shards(tmp_path / "lost" / "log.jsonl", running, 2)
     scheduler.kill()
+    begun = time.monotonic()
     _, err = running.communicate(timeout=600)
+    seconds = time.monotonic() - begun
+    assert seconds < 120
+    faults(f"ended within {next(limit for limit in (2, 10, 120) if seconds < limit)} s")
     assert running.returncode == 1
     assert "the scheduler is gone" in err.splitlines()[-1]
     code, _, err = run_apart("run", job, "--out", "lost", "--workers", 0, "--resume", *slow)

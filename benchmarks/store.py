@@ -1,7 +1,7 @@
 """The tables of docs/sample-store.md, h5py's own filters in the same run: ``python benchmarks/store.py``.
 
-Rates of one process are per second of its processor time, best of rounds in which all take turns. ``--soak N`` writes N
-stamps of 32 x 32 and watches memory and files. ``benchmarks/jobs.py`` has the figures of jobs.
+Rates of one process are per second of its processor time, best of rounds in which all take turns.
+``benchmarks/jobs.py`` has the figures of jobs, ``benchmarks/soak.py`` those of long ones.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from astrogan.dataset.manifest import Manifest, read_manifest, shard_file, write
 from astrogan.dataset.reading import SampleStore
 from astrogan.dataset.sharding import write_store
 from catalogs.schema import Band, Survey
+from simulators import StrongLens
 
 SIGMA = 5.0
 PAGE = ROOT / "docs" / "sample-store.md"
@@ -90,6 +91,23 @@ def writing(folder: Path) -> Iterator[str]:
     for each, file in files.items():
         rate, ratio = image.nbytes / 1e6 / seconds[each], image.nbytes / file.stat().st_size
         yield f"| {each} | {rate:.0f} | 1 / {ratio:.2f} | {seconds['h5py, gzip 1 and shuffle'] / seconds[each]:.1f} |"
+
+
+def lenses(folder: Path, count: int = 512) -> Iterator[str]:
+    """What each plane of observed strong lenses takes on the disk, as it is and with the default codec."""
+    samples = StrongLens(survey="lsst", bands="gri", size=64).simulate(count, seed=1)
+    sizes = {}
+    for codec in ("none", "auto"):
+        write_store(samples, folder / f"lenses-{codec}", codec=codec)
+        with h5py.File(folder / f"lenses-{codec}" / shard_file(0)) as file:
+            sizes[codec] = {name: file[name].id.get_storage_size() for name in ("image", "variance", "mask")}
+    yield '| strong lenses of 3 × 64 × 64 | `codec="none"`: size / raw size | `codec="auto"` |'
+    yield "|---|---|---|"
+    raw = {name: samples[name].nbytes for name in sizes["none"]}
+    for name, size in raw.items():
+        yield f"| `{name}` | 1 / {size / sizes['none'][name]:.2f} | 1 / {size / sizes['auto'][name]:.2f} |"
+    none, auto = (sum(raw.values()) / sum(found.values()) for found in sizes.values())
+    yield f"| all three | 1 / {none:.2f} | 1 / {auto:.2f} |"
 
 
 def measuring(count: int = 2000) -> Iterator[str]:
@@ -165,34 +183,17 @@ def part(number: int, count: int) -> xr.Dataset:
     return samples.assign(sample_id=samples["sample_id"] + number * count)
 
 
-def soak(folder: Path, count: int) -> None:
-    """Resident memory and open files while `count` stamps are written and read."""
-    part = stamps(50_000, bands="g", size=32)
-    readings = []
-    for number in range(-(-count // 50_000)):
-        write_store(part, folder / f"s{number}")
-        open_samples(folder / f"s{number}")["image"].isel(sample=slice(0, 5000)).load()
-        shutil.rmtree(folder / f"s{number}")
-        resident = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
-        readings.append((time.time() / 60, resident, len(os.listdir("/proc/self/fd"))))
-    times, memory, files = map(np.array, zip(*readings[2:], strict=True))
-    slope = np.polyfit(times - times[0], memory, 1)[0]
-    print(f"soak   {count} stamps: {slope:+.2f} MB/min at {memory[-1]:.0f} MB, files {files.min()} … {files.max()}")
-
-
 def main() -> None:
     """Make every table of the page."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--soak", type=int, default=0, help="stamps to write and read for memory's sake")
-    parser.add_argument("--stamps", type=int, default=20_000, help="stamps of an epoch")
+    parser.add_argument("--stamps", type=int, default=100_000, help="stamps of an epoch")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         put(PAGE, "writing", "\n".join(writing(folder)))
+        put(PAGE, "lenses", "\n".join(lenses(folder)))
         put(PAGE, "measuring", "\n".join(measuring()))
         put(PAGE, "reading", "\n".join([*reading(folder), "", *opening(folder), *loading(folder, asked.stamps)]))
-        if asked.soak:
-            soak(folder, asked.soak)
 
 
 if __name__ == "__main__":

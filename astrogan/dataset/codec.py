@@ -29,12 +29,14 @@ __all__ = [
     "inflate",
     "keeps",
     "noise",
+    "round_significant",
     "round_to",
     "rounding_steps",
 ]
 
 CODECS = ("auto", "none")
 STEPS_PER_SIGMA = 24.0
+MANTISSA = 12  # bits of a variance that are kept after the first
 LEVEL = 1
 QUANTILE, OF_NORMAL = 0.25, 0.318639364  # this share of |normal deviates| lies below this many sigmas
 GROWTH = 1.5  # noise does not grow when pixels are binned; what grows more than this is structure
@@ -139,6 +141,18 @@ def round_to(image: Array, steps: Array) -> Array:
     out += np.float32(0.0)  # no negative zeros
     kept = ~((steps > 0)[:, :, None, None] & np.isfinite(out))
     return np.where(kept, image, out) if kept.any() else out
+
+
+def round_significant(values: Array) -> Array:
+    """Non-negative float32 numbers to 13 significant bits: 1.2e-4 of themselves away at most; twice is as good as once.
+
+    For variances: as much as rounding of images adds to the noise.
+    """
+    drop = np.uint32(23 - MANTISSA)
+    bits = np.ascontiguousarray(values).view(np.uint32)
+    out = bits + (np.uint32((1 << int(drop) - 1) - 1) + ((bits >> drop) & np.uint32(1)))  # half to even
+    out &= np.uint32(2**32 - (1 << int(drop)))
+    return np.where(bits < _EXPONENT, out.view(np.float32), values)  # not what is infinite, NaN or negative
 
 
 class Rounder:

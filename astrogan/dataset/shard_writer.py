@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from astrogan import __version__
 from astrogan.dataset.attributes import SCHEMA_VERSION, SchemaError
-from astrogan.dataset.codec import Rounder, check_codec, deflate, keeps
+from astrogan.dataset.codec import Rounder, check_codec, deflate, keeps, round_significant
 from astrogan.dataset.digest import RunningDigest, attribute_digest
 from astrogan.dataset.schema import PLANES, validate_samples
 
@@ -48,7 +48,8 @@ class ShardWriter:
     count
         Samples that will be added in all.
     codec : {"auto", "none"}
-        ``auto`` rounds images to 1/24 of their own noise (`codec.rounding_steps`), ``none`` stores them as they are.
+        ``auto`` rounds images to 1/24 of their own noise (`codec.rounding_steps`) and `variance` to 13 significant
+        bits, ``none`` stores them as they are.
     attributes
         Further attributes of the file itself.
     total
@@ -84,6 +85,10 @@ class ShardWriter:
         image = np.ascontiguousarray(samples["image"].values)
         rounder = self._rounder = self._rounder or Rounder(self.total * image[0].nbytes)
         samples, steps = self._with_steps(samples, image, rounder)
+        if self.codec == "auto" and "variance" in samples.variables:
+            samples = samples.assign(
+                variance=samples["variance"].copy(data=round_significant(samples["variance"].values))
+            )
         if not self.done:
             self._begin(samples)
         else:

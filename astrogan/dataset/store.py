@@ -28,8 +28,8 @@ def write_samples(ds: xr.Dataset, path: str | os.PathLike[str], *, codec: str = 
     ----------
     codec : {"auto", "none"}
         ``auto`` rounds `image` to whole multiples of ``image_step`` (sample, band), a power of two up to 1/24 of each
-        stamp's own noise: a third of the size for 1e-4 more noise variance. Noise-free images and all other
-        variables stay bit for bit. ``none`` rounds nothing.
+        stamp's own noise: a third of the size for 1e-4 more noise variance; and `variance` to 13 significant bits.
+        Noise-free images and all other variables stay bit for bit. ``none`` rounds nothing.
 
     Raises
     ------

@@ -55,6 +55,24 @@ def test_measurements_keep_their_values(coarse):
     assert abs(change) <= 1e-3
 
 
+def test_variances_keep_four_digits(samples, tmp_path):
+    """13 significant bits, the nearest, over all that float32 holds; nothing is done to what is no plain number."""
+    rng = np.random.default_rng(6)
+    many = (rng.uniform(1, 2, 20_000) * 2.0 ** rng.integers(-120, 126, 20_000)).astype(np.float32)
+    stored = codec.round_significant(many)
+    fraction, power = np.frexp(many.astype(float))
+    assert np.array_equal(stored, np.ldexp(np.rint(fraction * 2**13), power - 13))
+    assert np.abs(stored / many - 1).max() <= 2.0**-13
+    assert np.array_equal(codec.round_significant(stored), stored)
+    odd = np.array([0.0, np.inf, np.nan, -1.7, -np.inf], np.float32)
+    assert codec.round_significant(odd).tobytes() == odd.tobytes()
+    write_samples(samples, tmp_path / "auto.h5")
+    write_samples(samples, tmp_path / "none.h5", codec="none")
+    kept = [read_samples(tmp_path / f"{name}.h5")["variance"].values for name in ("auto", "none")]
+    assert np.array_equal(kept[0], codec.round_significant(samples["variance"].values))
+    assert np.array_equal(kept[1], samples["variance"].values)
+
+
 def test_kernels_round_as_numpy_does():
     """Bit for bit, whatever the pixels; and what they deflate is what they rounded."""
     image = np.concatenate([stars(20, sigma, bands=3, size=19)[0] for sigma in (1e-3, 1.0, 3e7)])

@@ -128,6 +128,37 @@ def test_ranks_share_the_samples_and_stay_in_step(store, ranks):
     assert sum(map(len, shares)) >= N - 16 * ranks - 4 * ranks
 
 
+def test_workers_that_stay_alive_see_new_epochs_on_every_rank(store):
+    """Ranks of two workers each: shares of one size without overlap in each epoch, and in a few epochs all samples."""
+    loaders, orders, images = [], [], []
+    for rank in range(2):
+        stream = SampleStream(store, NAMES, batch_size=16, window=64, block=4, rank=rank, ranks=2)
+        loaders.append((stream, DataLoader(stream, batch_size=None, num_workers=2, persistent_workers=True)))
+    for epoch in range(4):
+        shares = []
+        for stream, loader in loaders:
+            stream.set_epoch(epoch)
+            shares.append(by_id(loader))
+        assert len(shares[0]) == len(shares[1]) >= N / 2 - 2 * (16 + 4)
+        assert not set(shares[0]) & set(shares[1])
+        orders.append(list(shares[0]))
+        images.append(shares[0] | shares[1])
+    assert len({tuple(order) for order in orders}) == 4
+    assert {number for one in images for number in one} == set(range(1000, 1000 + N))
+    both = set(images[0]) & set(images[1])
+    assert not any(np.array_equal(images[0][number], images[1][number]) for number in both)
+
+
+def test_neighbours_of_the_store_are_no_neighbours_of_the_stream(store):
+    """A random order has two such pairs, in ten epochs 20; windows and blocks may make it three times as many."""
+    stream, near = SampleStream(store, ("sample_id",), batch_size=50, window=150, block=10), 0
+    for epoch in range(10):
+        stream.set_epoch(epoch)
+        order = torch.cat([batch["sample_id"] for batch in stream])
+        near += int((order.diff().abs() == 1).sum())
+    assert 0 < near < 3 * 20
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

@@ -14,7 +14,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
@@ -54,14 +54,16 @@ def run(scale: str, report: Path) -> None:
 
 
 def rows_of(reports: list[Path]) -> tuple[dict[str, Row], float]:
-    """Name of the test -> what it did, and minutes of all together."""
-    rows, seconds = dict[str, Row](), 0.0
+    """Name of the test -> what it did in the last report that tells of it, and minutes of all together."""
+    rows, minutes = dict[str, Row](), dict[str, float]()
     for report in reports:
+        new, spent = defaultdict[str, Row](Row), defaultdict[str, float](float)
         for case in ElementTree.parse(report).iter("testcase"):
             name = case.get("name", "").partition("[")[0].removeprefix("test_").replace("_", " ")
-            rows.setdefault(name, Row()).add(case)
-            seconds += float(case.get("time", "0"))
-    return rows, seconds / 60
+            new[name].add(case)
+            spent[name] += float(case.get("time", "0")) / 60
+        rows, minutes = rows | new, minutes | spent
+    return rows, sum(minutes.values())
 
 
 def tables(rows: dict[str, Row], minutes: float) -> dict[str, str]:

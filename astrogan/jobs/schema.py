@@ -15,6 +15,7 @@ __all__ = ["Export", "Job", "Observe", "Refine", "Simulate", "Store", "Validate"
 
 MAX_SAMPLE = 2**28  # bytes of one raw sample
 MAX_SHARD = 2**36  # bytes of one raw shard
+MAX_SHARDS = 1_000_000
 PLANES = ("image", "variance", "mask", "clean", "psf")
 Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]*$")]
 Scalar = bool | int | float | Annotated[str, Field(max_length=1000)]
@@ -156,6 +157,9 @@ class Job(BaseModel):
                 f"a shard of {self.store.shard_size} samples of {sample / 2**20:.3g} MiB is too large; at most "
                 f"{MAX_SHARD / 2**30:.3g} GiB: lower store.shard_size"
             )
+        if self.simulate.samples > MAX_SHARDS * self.store.shard_size:
+            least = -(-self.simulate.samples // MAX_SHARDS)
+            raise ValueError(f"more than {MAX_SHARDS:,} shards: raise store.shard_size to {least} at least")
         return self
 
 

@@ -40,6 +40,7 @@ def changed(**stages):
         (changed(simulate={"accuracy": "best"}), "simulate.accuracy = 'best': Input should be 'fast', 'default' or"),
         (changed(store={"planes": ["variance"]}), "planes must name image"),
         (changed(simulate={"size": 2048}, store={"shard_size": 10**6}), "is too large; at most 64 GiB"),
+        (changed(simulate={"samples": 10**9}, store={"shard_size": 7}), "raise store.shard_size to 1000 at least"),
         ({"simulate": GOOD["simulate"], "refine": {}}, "refine needs observe"),
         *(
             ({**GOOD, "out": out}, "out = ")

@@ -34,6 +34,8 @@ def check_real(job: Job, simulator: Any) -> None:
     what = job.validation
     if what is None or what.real is None:
         return
+    if not Path(what.real).exists():
+        raise FileNotFoundError(f"validate.real {what.real}: there is no such store")
     real = open_samples(what.real)
     there, survey = Survey.from_json(real.attrs["survey"]), getattr(simulator, "survey", None)
     size = getattr(simulator, "size", None)

@@ -156,7 +156,10 @@ def weights_of(model: str) -> Path:
     """The file of a model's weights, given its path or the name of a shipped one."""
     from astrogan.models.refiner import shipped_weights
 
-    return Path(model) if model.endswith(".safetensors") else shipped_weights(model)
+    path = Path(model) if model.endswith(".safetensors") else shipped_weights(model)
+    if not path.is_file():
+        raise FileNotFoundError(f"refine.model {model}: there is no such file")
+    return path
 
 
 @lru_cache(maxsize=1)

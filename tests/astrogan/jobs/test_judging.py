@@ -73,7 +73,7 @@ def test_refined_samples_are_judged_beside_what_they_were_made_from(run, tmp_pat
     [
         ({"size": 26}, "y = 26 is not 24, that of the job's samples"),
         ({"samples": 30}, "validate.real real.h5 has 30 samples; a judge needs 50 at least"),
-        (None, "real.h5"),
+        (None, "validate.real real.h5: there is no such store"),
     ],
 )
 def test_real_stamps_that_cannot_be_compared_are_refused_before_work(run, job, real, tmp_path, what, words):

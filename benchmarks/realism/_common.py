@@ -1,6 +1,6 @@
 """What the experiments share: simulate and train for one seed, judge, keep the figures; then write the worst of all.
 
-Every seed leaves build/realism/NAME-SEED.json; the page shows the worst of those that are there.
+Every seed leaves build/realism/NAME-SEED.figures.json; the page shows the worst of those that are there.
 """
 
 from __future__ import annotations
@@ -189,7 +189,7 @@ def judged_by(experiment: Experiment, sky: Sky, refiner: Refiner, judged: Simula
         "held_out": len(sky.held_out), "strength": refiner.config.strength,
         "seconds": {"train": trained, "all": time.process_time() - begun},
     }  # fmt: skip
-    path = BUILD / f"{experiment.name}-{seed}.json"
+    path = BUILD / f"{experiment.name}-{seed}.figures.json"
     path.write_text(json.dumps({**about, "figures": figures}, indent=1))
     return path
 
@@ -211,6 +211,6 @@ def command(
 
 def results(experiment: Experiment) -> list[dict[str, Any]]:
     """What the seeds left that were run with these settings."""
-    files = sorted(BUILD.glob(f"{experiment.name}-[0-9]*.json"))
-    found = [json.loads(file.read_text()) for file in files if "figures" in file.read_text()]
+    files = sorted(BUILD.glob(f"{experiment.name}-[0-9]*.figures.json"))
+    found = [json.loads(file.read_text()) for file in files]
     return [one for one in found if one["images"] == experiment.images]

@@ -46,7 +46,7 @@ def plan_of(grid: PixelGrid, psfs: tuple[PSF, ...], box: float, dropped: float, 
     k = k[: 4 * math.ceil(max(int(np.count_nonzero(tail > dropped * tail[0])), 4) / 4)]
     pixel = _pixel(grid, k)[:, None] * _pixel(grid, k)[None, :] / side**2
     if all(psf.circular for psf in psfs):
-        modes = np.stack([psf.transform(np.hypot(k[:, None], k[None, :])) for psf in psfs]) * pixel
+        modes = np.stack([[psf.transform(np.hypot(k[:, None], k[None, :]))] for psf in psfs]) * pixel
     else:
         modes = np.stack([_skew_modes(psf, k) for psf in psfs]) * pixel
     numbers = {"k": k, "strength": strength[: len(k)], "psf": modes, **_waves(grid, k)}

@@ -64,8 +64,6 @@ class _Profiles:
         dtype = np.float32 if settings.single and out.dtype == np.float32 else np.float64
         axes = semi_axes(self.matrix)
         chosen = boxes.choose_boxes(self.rows, axes, grid, psfs, settings.folding)
-        circular = all(psf.circular for psf in psfs)
-        loop = kernels.add_profiles if circular else kernels.add_skew_profiles
         shape = np.hstack([self.matrix.reshape(-1, 4), axes[:, 1:], self.rows[:, :2]]).astype(dtype)
         image = out if out.dtype == dtype else np.zeros(out.shape, dtype)
         profiles = _single(self.rows)
@@ -74,7 +72,7 @@ class _Profiles:
             these = np.flatnonzero(chosen == box)
             far = boxes.far_light(self.rows[these], axes[these], box * grid.size * grid.scale).astype(np.float32)
             objects = (self.position[these], shape[these], profiles[these], far, flux[these].astype(dtype))
-            run(loop, len(these), _table(dtype), plan, these, *objects, image)
+            run(kernels.add_profiles, len(these), _table(dtype), plan, these, *objects, image)
         if image is not out:
             out += image
 

@@ -12,7 +12,7 @@ import itertools
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -21,7 +21,7 @@ from typing import Any
 
 import numba
 import numpy as np
-from numba.core import bytecode, caching, codegen, compiler, serialize, sigutils, types
+from numba.core import bytecode, caching, codegen, compiler, serialize, sigutils
 from numba.core.dispatcher import Dispatcher
 from numba.core.registry import cpu_target
 
@@ -86,24 +86,35 @@ def _compile(function: Callable, options: dict[str, Any]) -> Callable:
     if not JIT_ENABLED:
         return np.errstate(all="ignore")(function)
     compiled = numba.njit(**options)(function)
-    inner = numba.njit(**options, no_cpython_wrapper=True)(function)
     if _CACHE:
-        compiled._cache, inner._cache = _KernelCache(compiled), _KernelCache(inner)
-    _let_kernels_call(compiled, inner)
+        compiled._cache = _KernelCache(compiled)
+    inner = numba.njit(**options, pipeline_class=_Inner)(function)
+    compiled.get_call_template, compiled.get_overload = inner.get_call_template, inner.get_overload
     return compiled
 
 
-def _let_kernels_call(compiled: Dispatcher, inner: Dispatcher) -> None:
-    """Let other kernels call `inner`, which lacks what unpacks the arguments of Python: a fifth of the time to compile.
+class _Inner(compiler.Compiler):
+    """Compiles a kernel for others alone: without what unpacks Python's arguments, which is a fifth of the time."""
 
-    A literal is no type of its own there: each would be compiled apart.
-    """
+    def define_pipelines(self) -> Any:
+        """The usual ones."""
+        state = self.state
+        state.flags.no_cpython_wrapper = True  # of this kernel alone: what it calls sees a copy made before
+        state.library = _InnerLibrary(state.targetctx.codegen(), state.func_id.func_qualname)
+        return super().define_pipelines()
 
-    def template(args: Iterable[Any], kws: dict[str, Any]) -> Any:
-        plain = {name: types.unliteral(one) for name, one in kws.items()}
-        return inner.get_call_template([types.unliteral(one) for one in args], plain)
 
-    compiled.get_call_template, compiled.get_overload = template, inner.get_overload
+class _InnerLibrary(codegen.JITCodeLibrary):
+    """What other libraries are linked with: optimised, but no machine code is made of it."""
+
+    def _finalize_final_module(self) -> None:
+        """Give the engine the kernel's environments, and nothing that runs."""
+        whole = self._final_module
+        environments = [str(one) for one in whole.global_variables if one.name.startswith("_ZN08NumbaEnv")]
+        self._final_module = codegen.ll.parse_assembly("\n".join(environments))
+        self._final_module.name = whole.name
+        super()._finalize_final_module()
+        self._final_module = whole
 
 
 class _KernelCache(caching._Cache):

@@ -11,7 +11,7 @@ from simulators._kernels.noise import PIXELS, filter_row
 __all__ = ["STRIP", "add_counts", "count_photons", "move_borders"]
 
 STRIP = 64  # rows of brighter-fatter at a time
-_QUARTER = np.float32(0.25)
+_F0, _QUARTER = np.float32(0.0), np.float32(0.25)
 
 
 @kernel
@@ -48,11 +48,13 @@ def take_rows(image, first, reach, full, held, kept):
     ny, nx = image.shape
     for row in range(kept, held.shape[0]):
         y = first + row
-        held[row] = np.float32(0.0)
+        line = held[row]
+        for x in range(line.size):
+            line[x] = _F0
         if 0 <= y < ny:
             for x in range(nx):
                 charge = image[y, x]
-                held[row, reach + x] = min(charge, full + full - full * (full / max(charge, full)))
+                line[reach + x] = min(charge, full + full - full * (full / max(charge, full)))
 
 
 @kernel
@@ -75,11 +77,13 @@ def move_borders(image, full, across, along):
     for top in range(0, ny, STRIP):
         kept = 2 * reach if top else 0
         for row in range(kept):
-            held[row] = held[STRIP + row]
+            for x in range(width):
+                held[row, x] = held[STRIP + row, x]
         take_rows(image, top - reach, reach, full, held, kept)
         for y in range(top, min(top + STRIP, ny)):
             charge, before = before, charge
-            charge[:] = image[y]
+            for x in range(nx):
+                charge[x] = image[y, x]
             filter_row(flat, (y - top) * width + 1, width, across, shift)
             row = image[y]
             for x in range(nx - 1):

@@ -24,7 +24,7 @@ class Plan(NamedTuple):
     k: np.ndarray  # (K,) wave numbers from 0 [rad/arcsec]
     strength: np.ndarray  # (K,) strongest band's modes at this distance from 0, times their number
     dropped: float  # part of the sum of modes that may be left out
-    psf: np.ndarray  # (B, K, K), x before y, with the pixel response; (B, 4, K, K) for `sum_skew_modes`
+    psf: np.ndarray  # (B, 1, K, K), x before y, with the pixel response; (B, 4, K, K) for `sum_skew_modes`
     cos_x: np.ndarray  # (K, n) waves at the pixels
     sin_x: np.ndarray
     cos_y: np.ndarray  # (K, half)
@@ -221,37 +221,32 @@ def clear(work, count):
     work.right[:] = work.real.dtype.type(0.0)
 
 
-def _adder(sum_band):
-    """The loop over samples and bands, the modes of each band summed by `sum_band`."""
-
-    @step_kernel
-    def add_profile(table, plan, position, shape, source, far, flux, work, out):
-        table_row(table, position, work.row)
-        modes = count_modes(plan, work.row, shape[4])
-        prune(modes, work.last)
-        profile_modes(work.row, shape, plan.k, modes, work.last, work.cell, work.even, work.odd)
-        waves_about(plan, shape[5], modes, work)
-        find_folded(plan, source, far, work)
-        for b in range(flux.shape[0]):
-            clear(work, modes)
-            sum_band(plan.psf[b], plan.first, modes, work)
-            sum_rows(plan, shape[6], modes, work)
-            take_folded(plan, plan.wings[b], work)
-            put_image(flux[b], work, out[b])
-
-    @kernel
-    def add_profiles(first, last, table, plan, samples, position, shape, sources, far, flux, out):
-        """Add profiles first .. last - 1 to the samples (S,) of out (:, B, n, n).
-
-        table (rows, nodes); position (S,) fractional table row; shape (S, 7) the matrix M (r = M r0) row by row, the
-        least half-light axis and the centre x, y; sources (S, 14) see `brightness_block`; far (S,); flux (S, B).
-        """
-        work = workspace(plan, table)
-        for s in range(first, last):
-            add_profile(table, plan, position[s], shape[s], sources[s], far[s], flux[s], work, out[samples[s]])
-
-    return add_profiles
+@step_kernel
+def _add_one(table, plan, position, shape, source, far, flux, work, out):
+    table_row(table, position, work.row)
+    modes = count_modes(plan, work.row, shape[4])
+    prune(modes, work.last)
+    profile_modes(work.row, shape, plan.k, modes, work.last, work.cell, work.even, work.odd)
+    waves_about(plan, shape[5], modes, work)
+    find_folded(plan, source, far, work)
+    for b in range(flux.shape[0]):
+        clear(work, modes)
+        if plan.psf.shape[1] == 1:
+            sum_modes(plan.psf[b, 0], plan.first, modes, work)
+        else:
+            sum_skew_modes(plan.psf[b], plan.first, modes, work)
+        sum_rows(plan, shape[6], modes, work)
+        take_folded(plan, plan.wings[b], work)
+        put_image(flux[b], work, out[b])
 
 
-add_profiles = _adder(sum_modes)
-add_skew_profiles = _adder(sum_skew_modes)
+@kernel
+def add_profiles(first, last, table, plan, samples, position, shape, sources, far, flux, out):
+    """Add profiles first .. last - 1 to the samples (S,) of out (:, B, n, n).
+
+    table (rows, nodes); position (S,) fractional table row; shape (S, 7) the matrix M (r = M r0) row by row, the
+    least half-light axis and the centre x, y; sources (S, 14) see `brightness_block`; far (S,); flux (S, B).
+    """
+    work = workspace(plan, table)
+    for s in range(first, last):
+        _add_one(table, plan, position[s], shape[s], sources[s], far[s], flux[s], work, out[samples[s]])

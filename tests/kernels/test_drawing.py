@@ -40,7 +40,7 @@ def plan_of(size, modes, above, below, skew, period):
     waves = (wave(np.outer(k, at)) for at in (axis, half) for wave in (np.cos, np.sin))
     places, x, y = (value.astype(np.float32) for value in (places, np.tile(nodes, count), np.repeat(nodes, count)))
     return light.Plan(
-        *(k, np.ones(modes), 0.0, np.stack(parts, axis=1) if skew else above.real.copy(), *waves, x, y, places),
+        *(k, np.ones(modes), 0.0, np.stack(parts, axis=1) if skew else above.real[:, None].copy(), *waves, x, y, places),
         *(*np.full((2, 64), 1e6, np.float32), np.zeros((len(above), count, count)), 0.25, spread),
         *(0.5 * np.stack([own + other, own - other]), np.zeros(modes + size, dtype=np.int64)),
     )
@@ -72,7 +72,7 @@ def case(samples=2, size=SIZE, bands=2, modes=8, skew=False, period=1e3, light_a
 def test_profiles(skew, size):
     given, above, below, axis = case(size=size, skew=skew)
     out = np.ones((2, 2, size, size))
-    (light.add_skew_profiles if skew else light.add_profiles)(0, 2, *given.values(), out)
+    light.add_profiles(0, 2, *given.values(), out)
     for s in range(2):
         matrix, (x0, y0) = given["shape"][s, :4].reshape(2, 2), given["shape"][s, 5:]
         for b in range(2):

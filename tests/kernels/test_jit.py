@@ -55,6 +55,18 @@ def count_nan(values):
     return count
 
 
+@_jit.kernel
+def from_the_end(values, place):
+    if place > values.size:
+        raise ValueError("no such place")
+    return values[values.size - place]
+
+
+@_jit.kernel
+def some_of(values, place):
+    return from_the_end(values, place) + 10 * from_the_end(values, place=place - 1)
+
+
 HALVES = _jit.kernel(halves_above_three)
 QUOTIENT = [_jit.kernel(divide), _jit.inline_kernel(divide), _jit.fast_kernel(divide)]
 
@@ -99,6 +111,25 @@ def test_run_does_all_once():
     values, out = np.arange(size), np.zeros(size, np.int64)
     _jit.run(HALVES, size, values, out)
     assert np.array_equal(out, np.where(values > 3, values // 2, -1))
+
+
+@compiled
+def test_a_kernel_that_kernels_call_is_compiled_once_for_its_types():
+    from numba.core import event
+
+    values = np.arange(5)
+    with event.install_recorder("numba:compile") as recorder:
+        assert some_of(values, 3) == 32
+    names = [one.data["dispatcher"].py_func.__name__ for _, one in recorder.buffer if one.is_start]
+    assert sorted(names) == ["from_the_end", "some_of"]
+
+
+def test_a_kernel_that_kernels_call_can_be_called_and_raises_through_them():
+    values = np.arange(5)
+    assert from_the_end(values, 2) == 3
+    for call in (from_the_end, some_of):
+        with pytest.raises(ValueError, match="no such place"):
+            call(values, 6)
 
 
 @compiled

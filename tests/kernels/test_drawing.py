@@ -39,8 +39,9 @@ def plan_of(size, modes, above, below, skew, period):
     places = period * np.array([[x, y] for x in (-1, 0, 1) for y in (-1, 0, 1) if (x, y) != (0, 0)])
     waves = (wave(np.outer(k, at)) for at in (axis, half) for wave in (np.cos, np.sin))
     places, x, y = (value.astype(np.float32) for value in (places, np.tile(nodes, count), np.repeat(nodes, count)))
+    psf = np.stack(parts, axis=1) if skew else above.real[:, None].copy()
     return light.Plan(
-        *(k, np.ones(modes), 0.0, np.stack(parts, axis=1) if skew else above.real[:, None].copy(), *waves, x, y, places),
+        *(k, np.ones(modes), 0.0, psf, *waves, x, y, places),
         *(*np.full((2, 64), 1e6, np.float32), np.zeros((len(above), count, count)), 0.25, spread),
         *(0.5 * np.stack([own + other, own - other]), np.zeros(modes + size, dtype=np.int64)),
     )

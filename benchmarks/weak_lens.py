@@ -29,7 +29,7 @@ from simulators import Moffat, WeakLens
 ROOT = Path(__file__).resolve().parents[1]
 BENCH = ROOT.parent / "shared" / "bench"
 SIZE, SCALE, FWHM, BETA, SKY, READ = 64, 0.2, 0.7, 3.5, 800.0, 9.0
-STAMPS, FRESH, ROUNDS = 2048, 16, 3  # of ours in a repetition; of GalSim's with a new index each; repetitions
+STAMPS, FRESH, ROUNDS = 4096, 16, 3  # of ours in a repetition; of GalSim's with a new index each; repetitions
 NOISE = Band("r", FWHM, background_sigma=(SKY + READ**2) ** 0.5, electrons_per_unit=1.0, psf_beta=BETA, sky=SKY)
 ACCURACIES = ("fast", "default", "high")
 
@@ -88,7 +88,7 @@ def stamps(folder: Path) -> list[dict]:
     for accuracy in ACCURACIES:
         jobs[accuracy] = (ours(accuracy, grid)[1], STAMPS)
         images[accuracy] = ours(accuracy, exact)[0]()["image"].values[:, 0]
-        threads[accuracy] = scaling(jobs[accuracy][0], ROUNDS)
+        threads[accuracy] = scaling(jobs[accuracy][0], 2 * ROUNDS)
     measured = rates(jobs, ROUNDS)
     base, slow = (np.asarray(measured[name]) for name in ("GalSim, n on a grid of 0.1", "GalSim, continuous n"))
     rows = []

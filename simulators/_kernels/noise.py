@@ -11,7 +11,18 @@ from simulators._kernels.counting import BLOCK, count_block, workspace
 from simulators._kernels.threefry import digit, fill_blocks
 from simulators._kernels.variates import FAR, far_pair, quick_pair
 
-__all__ = ["HALO", "PIXELS", "REST", "ROWS", "add_background", "add_photons", "field_of", "fill_variance", "fill_white"]
+__all__ = [
+    "HALO",
+    "PIXELS",
+    "REST",
+    "ROWS",
+    "add_background",
+    "add_photons",
+    "extremes",
+    "field_of",
+    "fill_variance",
+    "fill_white",
+]
 
 ROWS = 64  # image rows per job where the noise is filtered
 PIXELS = 4096  # pixels per job otherwise; a multiple of 16
@@ -21,6 +32,21 @@ CHUNK = 128  # blocks of words made together
 _REST = np.uint64(REST)
 _32 = np.uint64(32)
 _F0 = np.float32(0.0)
+_UNSIGNED = np.int32(0x7FFFFFFF)
+
+
+@kernel
+def extremes(first_sample, last_sample, band, bits, out):
+    """out (samples, 2) int32 = the bits of the largest pixel, at least 0, and of the largest size of one, of a band.
+
+    The bits (samples, bands, pixels) of float32 are whole numbers in their order, infinity and NaN last.
+    """
+    for sample in range(first_sample, last_sample):
+        part, largest, size = bits[sample, band], np.int32(0), np.int32(0)
+        for i in range(part.size):
+            largest = max(largest, part[i])
+            size = max(size, part[i] & _UNSIGNED)
+        out[sample, 0], out[sample, 1] = largest, size
 
 
 @kernel

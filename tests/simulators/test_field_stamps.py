@@ -46,8 +46,9 @@ def test_stamps_feed_the_store(frames, tmp_path):
     write_store(stamps, tmp_path / "stamps", shard_size=10)
     assert verify_store(tmp_path / "stamps") == []
     with open_samples(tmp_path / "stamps") as back:
-        for name in ("sample_id", "radius", "flux", "star", "segmentation", "mask", "clean", "variance"):
+        for name in ("sample_id", "radius", "flux", "star", "segmentation", "mask", "clean"):
             np.testing.assert_array_equal(back[name].values, stamps[name].values)
+        np.testing.assert_allclose(back["variance"].values, stamps["variance"].values, rtol=2.0**-13)  # as kept
         rounded = np.abs(back["image"].values - stamps["image"].values) / np.sqrt(stamps["variance"].values)
         assert 0.0 < rounded.max() < 1.0 / 16.0
 

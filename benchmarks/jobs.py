@@ -16,9 +16,9 @@ import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from _page import ROOT, put
+from _pages import ROOT, put
 
-PAGE = ROOT / "docs" / "jobs.md"
+PAGE = "jobs.md"
 PICTURE = ROOT / "docs" / "images" / "job-trace.png"
 SMALL = "simulate: {simulator: StrongLens, bands: [g, r, i], size: 32, samples: 360, seed: 7}\nobserve: {}\n"
 SMALL += "store: {shard_size: 40}\n"

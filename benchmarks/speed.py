@@ -9,10 +9,9 @@ import re
 import subprocess
 import sys
 
-from _pages import ROOT, machine
+from _pages import ROOT, machine, put
 
-PAGE = ROOT / "docs" / "speed.md"
-BLOCK = r"(<!-- {name} -->\n).*?(<!-- end of {name} -->)"
+PAGE = "speed.md"
 
 
 def tables_of(name: str) -> str:
@@ -28,15 +27,14 @@ def tables_of(name: str) -> str:
 
 
 def main(wanted: list[str]) -> None:
-    text = PAGE.read_text(encoding="utf-8")
+    text = (ROOT / "docs" / PAGE).read_text(encoding="utf-8")
     known = [name for name in re.findall(r"<!-- end of (\w+) -->", text) if name != "machine"]
     unknown = sorted(set(wanted) - set(known))
     if unknown:
         raise SystemExit(f"the page has no table of {', '.join(unknown)}; it has {', '.join(known)}")
     made = {name: tables_of(name) for name in wanted or known}
     for name, table in {**made, "machine": f"Measured on: {machine()}."}.items():
-        text = re.sub(BLOCK.format(name=name), lambda m, new=table: f"{m[1]}{new}\n{m[2]}", text, flags=re.DOTALL)
-    PAGE.write_text(text, encoding="utf-8")
+        put(PAGE, name, table)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import xarray as xr
-from _page import ROOT, put
+from _pages import put
 from _timing import one_thread, prepare
 
 from astrogan.dataset.backend import open_samples
@@ -30,7 +30,7 @@ from catalogs.schema import Band, Survey
 from simulators import StrongLens
 
 SIGMA = 5.0
-PAGE = ROOT / "docs" / "sample-store.md"
+PAGE = "sample-store.md"
 
 
 def stamps(count: int, bands: str = "gri", size: int = 64, seed: int = 0) -> xr.Dataset:

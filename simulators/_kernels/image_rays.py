@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simulators._kernels import convolving
+from simulators._kernels import cells, convolving
 from simulators._kernels._jit import fast_inline_kernel, fast_kernel, kernel, step_kernel
 from simulators._kernels.interpolating import PAD, interpolated
 from simulators._kernels.tracing import BLOCK, SCRATCH, trace
@@ -128,10 +128,7 @@ def next_rays(axis, start, count, work):
                 work.ray_x[rays], work.ray_y[rays] = x + across * step, y + along * step
                 rays += 1
         at += 1
-    whole = (rays + BLOCK - 1) // BLOCK * BLOCK
-    for p in range(rays, whole):
-        work.ray_x[p], work.ray_y[p] = work.ray_x[rays - 1], work.ray_y[rays - 1]
-    return at, whole
+    return at, cells.pad_block(work.ray_x, work.ray_y, rays)
 
 
 @step_kernel
@@ -174,9 +171,7 @@ def finish(plan, flux, work, out):
     """After all rays: add the sample's image to out (B, n, n)."""
     side = work.plane.shape[0]
     for b in range(out.shape[0]):
-        for i in range(side):
-            for j in range(side):
-                work.scaled[i, j] = flux[b] * work.plane[i, j]
+        convolving.combine(work.plane.reshape((1, side, side)), flux[b : b + 1], work.scaled)
         operators = plan.operators[b]
         convolving.add_image(
             work.scaled, operators, plan.low[b], plan.high[b], work.half, work.turned, work.image, out[b]

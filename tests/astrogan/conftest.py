@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 
 import numpy as np
@@ -48,3 +49,18 @@ def make_samples() -> Callable[..., xr.Dataset]:
 def samples() -> xr.Dataset:
     """Six samples in two bands."""
     return _samples()
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """``run(*arguments)``: exit code, stdout and stderr of a command, in this process."""
+
+    def run(*arguments):
+        from astrogan.cli import main
+
+        monkeypatch.setattr(sys, "argv", ["astrogan", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        return stop.value.code, *capsys.readouterr()
+
+    return run

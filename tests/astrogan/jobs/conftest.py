@@ -11,8 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from astrogan.cli import main
-
 ROOT = Path(__file__).resolve().parents[3]
 JOB = """
 simulate: {simulator: Toy, samples: 233, seed: 7, options: {delay: 0.02}}
@@ -202,17 +200,10 @@ def run_apart(command):
 
 
 @pytest.fixture
-def run(toy_path, tmp_path, monkeypatch, capsys):
-    """``run(*arguments)``: exit code, stdout and stderr of a command, in this process."""
+def run(run, toy_path, tmp_path, monkeypatch):
+    """``run(*arguments)`` in an empty folder, where the toy simulators are known."""
     monkeypatch.syspath_prepend(toy_path)
     monkeypatch.chdir(tmp_path)
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["astrogan", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        return stop.value.code, *capsys.readouterr()
-
     return run
 
 

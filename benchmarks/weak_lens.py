@@ -88,7 +88,7 @@ def stamps(folder: Path) -> list[dict]:
     for accuracy in ACCURACIES:
         jobs[accuracy] = (ours(accuracy, grid)[1], STAMPS)
         images[accuracy] = ours(accuracy, exact)[0]()["image"].values[:, 0]
-        threads[accuracy] = scaling(jobs[accuracy][0], 2 * ROUNDS)
+        threads[accuracy] = scaling(jobs[accuracy][0], 5 * ROUNDS)
     measured = rates(jobs, ROUNDS)
     base, slow = (np.asarray(measured[name]) for name in ("GalSim, n on a grid of 0.1", "GalSim, continuous n"))
     rows = []

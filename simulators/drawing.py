@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from catalogs.checks import one_of, within
 from simulators import _boxes as boxes
 from simulators._kernels import light as kernels
-from simulators._kernels._jit import run
+from simulators._kernels._jit import run_all
 from simulators._plans import plan_of
 from simulators._spectra import add_transforms
 from simulators.grid import PixelGrid
@@ -66,13 +66,14 @@ class _Profiles:
         chosen = boxes.choose_boxes(self.rows, axes, grid, psfs, settings.folding)
         shape = np.hstack([self.matrix.reshape(-1, 4), axes[:, 1:], self.rows[:, :2]]).astype(dtype)
         image = out if out.dtype == dtype else np.zeros(out.shape, dtype)
-        profiles = _single(self.rows)
+        profiles, loops = _single(self.rows), []
         for box in np.unique(chosen):
             plan = plan_of(grid, psfs, float(box), settings.dropped, dtype)
             these = np.flatnonzero(chosen == box)
             far = boxes.far_light(self.rows[these], axes[these], box * grid.size * grid.scale).astype(np.float32)
             objects = (self.position[these], shape[these], profiles[these], far, flux[these].astype(dtype))
-            run(kernels.add_profiles, len(these), _table(dtype), plan, these, *objects, image)
+            loops.append((kernels.add_profiles, len(these), _table(dtype), plan, these, *objects, image))
+        run_all(loops)
         if image is not out:
             out += image
 

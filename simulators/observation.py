@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalogs import Band, Survey
+from simulators._kernels._jit import run
 from simulators._kernels.stacking import add_exposure, take_mean
 from simulators.noise import add_noise
 from simulators.streams import uniform
@@ -70,8 +71,9 @@ def observe(expected: NDArray[Any], survey: Survey, sensor: Sensor | None, seed:
     leave of the survey's background is added as Gaussian noise.
     """
     if sensor is None or sensor.off:
-        image, variance = add_noise(expected, survey.bands, seed, ids, survey.noise_mixing)
-        return image, variance, np.zeros(image.shape, np.uint8)
+        mask = np.empty(expected.shape, np.uint8)
+        run(lambda first, last: mask[first:last].fill(0), len(mask), share=64)
+        return *add_noise(expected, survey.bands, seed, ids, survey.noise_mixing), mask
     image, variance = np.zeros(expected.shape, np.float32), np.zeros(expected.shape, np.float32)
     mask = np.zeros(expected.shape, np.uint8)
     for j, band in enumerate(survey.bands):

@@ -12,7 +12,7 @@ import itertools
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -34,6 +34,7 @@ __all__ = [
     "inline_kernel",
     "kernel",
     "run",
+    "run_all",
     "run_each",
     "set_threads",
     "step_kernel",
@@ -204,12 +205,19 @@ def run(loop: Callable, count: int, *args: Any, share: int = 1) -> None:
     In one part in forked processes (which may not start threads), outside the main thread (whoever started it shares
     the machine already) and where `set_threads(1)` is in force.
     """
-    parts = min(PARTS * threads(), count // share)
-    if _alone() or parts < 2:
-        loop(0, count, *args)
-        return
-    bounds = [count * part // parts for part in range(parts + 1)]
-    jobs = [_pool(threads()).submit(loop, *ends, *args) for ends in itertools.pairwise(bounds)]
+    run_all([(loop, count, *args)], share)
+
+
+def run_all(loops: Sequence[tuple[Any, ...]], share: int = 1) -> None:
+    """`run` loops (each with its count and arguments) that do not wait for one another."""
+    jobs = []
+    for loop, count, *args in loops:
+        parts = min(PARTS * threads(), count // share)
+        if _alone() or parts < 2:
+            loop(0, count, *args)
+            continue
+        bounds = [count * part // parts for part in range(parts + 1)]
+        jobs += [_pool(threads()).submit(loop, *ends, *args) for ends in itertools.pairwise(bounds)]
     for job in jobs:
         job.result()
 

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from simulators._kernels import modes as mode_kernels
 from simulators._kernels import sersic as sersic_kernels
+from simulators._kernels._jit import run
 from simulators.labels import LABELS
 from simulators.light.base import Array, Light
 from simulators.shapes import ellipse, shape_matrix
@@ -27,7 +28,13 @@ def sersic_b(n: ArrayLike) -> NDArray[np.float64]:
     """The b_n that makes `radius` the half-light radius: P(2n, b) = 1/2 (Ciotti & Bertin 1999), solved exactly."""
     from scipy.special import gammaincinv
 
-    return np.asarray(gammaincinv(2.0 * np.asarray(n, dtype=np.float64), 0.5))
+    def solve(first: int, last: int) -> None:
+        gammaincinv(twice[first:last], 0.5, out=b[first:last])
+
+    twice = 2.0 * np.asarray(n, dtype=np.float64).ravel()
+    b = np.empty_like(twice)
+    run(solve, twice.size, share=512)
+    return b.reshape(np.shape(n))
 
 
 @functools.cache

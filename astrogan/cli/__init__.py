@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from astrogan.cli.options import Bands, Overwrite, PixelScale, Real, Seed, ShardSize, Store
+from astrogan.cli.options import Bands, NewDirectory, Overwrite, PixelScale, Real, Seed, ShardSize, Store
 from astrogan.cli.refiner import refine, train_refiner
 from astrogan.cli.validate import train_features, validate
 
@@ -28,7 +28,7 @@ app = typer.Typer(
 
 @app.command()
 def demo(
-    out: Annotated[Path, typer.Option(help="Folder to make.")] = Path("astrogan-demo"),
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to make.")] = Path("astrogan-demo"),
     real: Real = "hubble",
     bands: Bands = None,
     pixel_scale: PixelScale = None,
@@ -88,7 +88,7 @@ def info(path: Annotated[Path, typer.Argument(help="Samples (.h5 or a directory)
 @app.command()
 def export(
     store: Store,
-    out: Annotated[Path, typer.Argument(help="The FITS file to write.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The FITS file to write.")],
     overwrite: Overwrite = False,
 ) -> None:
     """Write a sample store as FITS: image cubes and the table of labels."""
@@ -114,7 +114,7 @@ def verify(
 @app.command()
 def merge(
     stores: Annotated[list[Path], typer.Argument(help="Sample stores, in order.")],
-    out: Annotated[Path, typer.Option(help="Directory to make.")],
+    out: NewDirectory,
     shard_size: ShardSize = 4096,
 ) -> None:
     """Put the samples of several stores of one run into a new directory."""
@@ -126,7 +126,7 @@ def merge(
 @app.command()
 def subset(
     store: Store,
-    out: Annotated[Path, typer.Argument(help="Directory to make.")],
+    out: NewDirectory,
     where: Annotated[
         list[str] | None, typer.Option(help="Condition on a label, such as 'theta_E > 1'; repeat it for more.")
     ] = None,
@@ -144,7 +144,9 @@ def subset(
 @app.command()
 def convert(
     store: Store,
-    out: Annotated[Path, typer.Argument(help="What to make: NAME.h5, NAME.zarr, or NAME for a directory of shards.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="What to make: NAME.h5, NAME.zarr, or NAME for a directory of shards.")
+    ],
     overwrite: Overwrite = False,
 ) -> None:
     """Write a store in another form."""
@@ -156,7 +158,9 @@ def convert(
 @app.command()
 def run(
     job: Annotated[Path, typer.Argument(help="The job file, YAML; `astrogan schema` says what may stand in it.")],
-    out: Annotated[Path | None, typer.Option(help="Directory to make; the job's `out` by default.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Directory to make; the job's `out` by default.")
+    ] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Put into the job, such as simulate.seed=3.")
     ] = None,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from astrogan.cli.options import Bands, Overwrite, PixelScale, Seed, Store
+from astrogan.cli.options import Bands, NewDirectory, Overwrite, PixelScale, Seed, Store
 
 __all__ = ["refine", "train_refiner"]
 
@@ -17,7 +17,9 @@ MomentsOnly = Annotated[
 
 
 def train_refiner(
-    out: Annotated[Path, typer.Option(help="Weights to write, ending in .safetensors; the card goes beside them.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Weights to write, ending in .safetensors; the card goes beside them.")
+    ],
     real: Annotated[
         str,
         typer.Option(help="Real sky: a sample store, 'hubble', a FITS/HDF5 file, or a folder of FITS files by band."),
@@ -58,7 +60,7 @@ def train_refiner(
 
 def refine(
     store: Store,
-    out: Annotated[Path, typer.Option(help="Directory to make.")],
+    out: NewDirectory,
     model: Annotated[str, typer.Option(help="A model file (.safetensors), or the name of a shipped one.")],
     moments_only: MomentsOnly = False,
     codec: Annotated[

@@ -52,7 +52,9 @@ def validate(
 
 
 def train_features(
-    out: Annotated[Path, typer.Option(help="Weights to write, ending in .safetensors; the card goes beside them.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Weights to write, ending in .safetensors; the card goes beside them.")
+    ],
     galaxies: Annotated[int, typer.Option(help="Simulated galaxies to train on.")] = 15_000,
     images: Annotated[int, typer.Option(help="Stamps shown in all.")] = 200_000,
     seed: Annotated[int, typer.Option(help="Key of all random numbers.")] = 0,

@@ -7,7 +7,7 @@ from hashlib import sha256
 from pathlib import PurePath
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from catalogs.checks import nearest
 
@@ -20,6 +20,11 @@ PLANES = ("image", "variance", "mask", "clean", "psf")
 Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]*$")]
 Scalar = bool | int | float | Annotated[str, Field(max_length=1000)]
 _CONFIG = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
+
+
+def _letters(bands: Any) -> Any:
+    """The bands that a word of their letters names, as in Python; whatever else it is stays."""
+    return list(bands) if isinstance(bands, str) else bands
 
 
 class Simulate(BaseModel):
@@ -36,8 +41,15 @@ class Simulate(BaseModel):
     """Number of the first sample: runs with one seed may follow one another."""
     survey: Name = "lsst"
     """A catalogued survey."""
-    bands: Annotated[list[Name], Field(min_length=1, max_length=64)] | None = None
-    """Bands in order; all of the survey by default."""
+    bands: (
+        Annotated[
+            list[Name],
+            Field(min_length=1, max_length=64),
+            BeforeValidator(_letters, json_schema_input_type=list[Name] | Name),
+        ]
+        | None
+    ) = None
+    """Bands in order, ``[g, r, i]`` or, of one letter each, ``gri``; all of the survey by default."""
     size: Annotated[int, Field(ge=8, le=2048)] = 64
     """Side of the stamps [pixel]."""
     population: Name | None = None

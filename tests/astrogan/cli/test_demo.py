@@ -81,7 +81,9 @@ def test_info_and_export_read_what_the_demo_wrote(made, tmp_path, capsys, monkey
             main()
         assert stop.value.code == 0
         assert name in capsys.readouterr().out
-    monkeypatch.setattr(sys, "argv", ["astrogan", "export", str(made / "lenses.h5"), str(tmp_path / "again.fits")])
+    monkeypatch.setattr(
+        sys, "argv", ["astrogan", "export", str(made / "lenses.h5"), "-o", str(tmp_path / "again.fits")]
+    )
     with pytest.raises(SystemExit) as stop:
         main()
     assert (tmp_path / "again.fits").read_bytes() == (made / "lenses.fits").read_bytes()

@@ -85,7 +85,7 @@ def test_info_and_export(monkeypatch, capsys, tmp_path, name):
     code, error = run(monkeypatch, capsys, "info", tmp_path / name)
     assert code == 1
     assert name in error
-    code, error = run(monkeypatch, capsys, "export", tmp_path / name, tmp_path / "out.fits")
+    code, error = run(monkeypatch, capsys, "export", tmp_path / name, "-o", tmp_path / "out.fits")
     assert code == 1
     assert not list(tmp_path.iterdir())
 

@@ -43,24 +43,24 @@ def test_damage_is_named_and_the_manifest_rebuilt(run, store):
 
 
 def test_parts_merged_converted_and_exported(run, store, tmp_path):
-    assert run("subset", store, tmp_path / "a", "--stop", 5)[:2] == (0, f"{tmp_path / 'a'}: 5 samples\n")
-    assert run("subset", store, tmp_path / "b", "--start", 5, "--where", "age>-1")[0] == 0
+    assert run("subset", store, "-o", tmp_path / "a", "--stop", 5)[:2] == (0, f"{tmp_path / 'a'}: 5 samples\n")
+    assert run("subset", store, "-o", tmp_path / "b", "--start", 5, "--where", "age>-1")[0] == 0
     code, out, _ = run("merge", tmp_path / "a", tmp_path / "b", "--out", tmp_path / "c", "--shard-size", 3)
     assert (code, out) == (0, f"{tmp_path / 'c'}: 3 shards\n")
-    assert run("convert", tmp_path / "c", tmp_path / "c.h5")[0] == 0
+    assert run("convert", tmp_path / "c", "-o", tmp_path / "c.h5")[0] == 0
     assert run("verify", tmp_path / "c.h5")[0] == 0
-    assert run("export", tmp_path / "c", tmp_path / "c.fits")[0] == 0
-    assert run("export", tmp_path / "c.h5", tmp_path / "d.fits")[0] == 0
+    assert run("export", tmp_path / "c", "-o", tmp_path / "c.fits")[0] == 0
+    assert run("export", tmp_path / "c.h5", "-o", tmp_path / "d.fits")[0] == 0
     assert (tmp_path / "c.fits").read_bytes() == (tmp_path / "d.fits").read_bytes()
 
 
 def test_refusals(run, store, tmp_path):
     for arguments, words in (
         (("verify", tmp_path / "absent"), "there is nothing at this name"),
-        (("subset", store, store), "exists already and is not empty"),
-        (("subset", store, tmp_path / "x", "--where", "agee>1"), "did you mean 'age'"),
+        (("subset", store, "-o", store), "exists already and is not empty"),
+        (("subset", store, "-o", tmp_path / "x", "--where", "agee>1"), "did you mean 'age'"),
         (("merge", store, store, "--out", tmp_path / "x"), "values repeat"),
-        (("convert", store, tmp_path / "x.jpg"), "unknown form '.jpg'"),
+        (("convert", store, "-o", tmp_path / "x.jpg"), "unknown form '.jpg'"),
         (("info", tmp_path), "no manifest.jsonl"),
     ):
         code, _, err = run(*arguments)

@@ -61,6 +61,8 @@ def test_the_hash_is_of_what_samples_depend_on():
     assert job_sha256(job_from(changed(store={"codec": "auto"}))) == job_sha256(job)
     others = [changed(simulate={"seed": 2}), changed(store={"codec": "none"}), {"simulate": GOOD["simulate"]}]
     assert len({job_sha256(job_from(other)) for other in others} | {job_sha256(job)}) == 4
+    word, listed = (job_from(changed(simulate={"bands": bands})) for bands in ("gr", ["g", "r"]))
+    assert job_sha256(word) == job_sha256(listed) != job_sha256(job_from(changed(simulate={"bands": ["g"]})))
 
 
 def test_every_sample_is_planned_once():

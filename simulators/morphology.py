@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from simulators._kernels._jit import run
 from simulators._kernels.morphology import STEP
 from simulators._kernels.morphology import morphology as morphology_loop
-from simulators.moments import adaptive_moments
+from simulators.moments import OBJECT_SIGMA, adaptive_moments
 
 __all__ = ["Morphology", "morphology"]
 
@@ -93,7 +93,7 @@ def morphology(images: ArrayLike) -> Morphology:
 def _centres(stamps: Array) -> Array:
     """Adaptive centroids, or the stamp's centre where they stray or do not converge, (S, 2)."""
     middle = np.array([stamps.shape[2] - 1, stamps.shape[1] - 1]) / 2
-    moments = adaptive_moments(stamps, start_sigma=3.0, leap=True)
+    moments = adaptive_moments(stamps, start_sigma=OBJECT_SIGMA, leap=True)
     found = np.stack([moments.x, moments.y], axis=1)
     stray = ~(np.hypot(*(found - middle).T) < min(STRAY, min(stamps.shape[1:]) / 6))
     return np.where(stray[:, None], middle, found)

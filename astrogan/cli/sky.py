@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from simulators import Rows, StrongLens, WeakLens
     from simulators.detection import Frames, Sources
 
-__all__ = ["HUBBLE", "Sky", "company_density", "lens_simulator", "read_sky", "weak_simulator"]
+__all__ = ["HUBBLE", "Sky", "company", "lens_simulator", "read_sky", "weak_simulator"]
 
 Array = NDArray[np.float64]
 HUBBLE = "hubble"
@@ -29,6 +29,8 @@ FEWEST = 200  # stamps
 HELD_OUT, STRIPS = 0.4, 4  # share of the stamps that no training sees; strips of the frame they come from
 FAINT_SNR = 7.0  # down to which detection is nearly complete; neighbours go on below, along the counts' slope
 FAINTEST = 7.0  # times fainter than that, where single sources drown in the noise
+ALIKE = 25  # sources of like flux over which company is averaged
+DRAWN = 4  # rows of the company's population for each source
 HUBBLE_LICENCE = "public domain (NASA, ESA; the Hubble eXtreme Deep Field that scikit-image ships)"
 PREFERRED = ("g", "r", "i")
 
@@ -108,7 +110,7 @@ def read_sky(
     images = read_images(real, bands)
     survey = calibrate(images, pixel_scale=pixel_scale, name=real if real == HUBBLE else Path(real).name)
     frames = read_frames(images)
-    sources, segments = measure(frames)
+    detected = sources, _ = measure(frames)
     shown = np.flatnonzero(sources.galaxies(snr) & (sources.radius < size / 7) & clear_of_glare(sources, size))
     stamps, kept = cut_out(frames, sources.x[shown], sources.y[shown], size)
     shown = shown[kept]
@@ -118,8 +120,8 @@ def read_sky(
         )
     lines = strip_edges(sources.x[shown], HELD_OUT, pairs=STRIPS) if edges is None else np.array(edges, dtype=float)
     training, held_out = split_by_position(sources.x[shown], size, lines)
-    stamps /= local_noise(frames, sources, segments)[shown].astype(np.float32)[:, :, None, None]  # depth varies
-    galaxies, neighbours, density = _measured(frames, sources, survey, shown[training], lines, size, on_progress)
+    stamps /= local_noise(frames, *detected)[shown].astype(np.float32)[:, :, None, None]  # depth varies
+    galaxies, neighbours, density = _measured(frames, detected, survey, shown[training], lines, size, on_progress)
     order = np.random.default_rng(0).permutation(int(held_out.sum()))  # sources come by brightness
     return Sky(
         source=real,
@@ -135,7 +137,7 @@ def read_sky(
 
 def _measured(
     frames: Frames,
-    sources: Sources,
+    detected: tuple[Sources, NDArray[np.int32]],
     survey: Survey,
     shown: NDArray[np.int64],
     edges: NDArray[np.float64],
@@ -151,28 +153,59 @@ def _measured(
     from simulators import Rows, fitted_galaxies
     from simulators.detection import STAR, glaring
 
+    sources, segments = detected
     among = (np.searchsorted(edges, sources.x) % 2 == 0) & ~glaring(sources)
     free = replace(sources, flags=sources.flags & ~STAR)
     rows, fitted = fitted_galaxies(frames, free, survey, FAINT_SNR, size, among=among, on_progress=on_progress)
     targets = np.isin(fitted, shown)
-    company = with_fainter({name: values for name, values in rows.items() if name not in "xy"}, FAINTEST)
-    more = len(company["radius"]) / len(fitted)
-    density = more * company_density(sources, shown, fitted, size, survey)
-    return Rows({name: values[targets] for name, values in rows.items()}), Rows(company), density
+    each = company(sources, segments, shown, fitted, size, survey)
+    shares = np.cumsum(each) / each.sum()
+    drawn = np.searchsorted(shares, (np.arange(DRAWN * len(each)) + 0.5) / (DRAWN * len(each)))
+    near = with_fainter({name: values[drawn] for name, values in rows.items() if name not in "xy"}, FAINTEST)
+    density = float(each.sum()) * len(near["radius"]) / len(drawn)
+    return Rows({name: values[targets] for name, values in rows.items()}), Rows(near), density
 
 
-def company_density(
-    sources: Sources, shown: NDArray[np.int64], fitted: NDArray[np.int64], size: int, survey: Survey
-) -> float:
-    """How many of the sources `fitted` are around those `shown`, per square arcsec: galaxies cluster.
+def company(
+    sources: Sources,
+    segments: NDArray[np.int32],
+    shown: NDArray[np.int64],
+    fitted: NDArray[np.int64],
+    size: int,
+    survey: Survey,
+) -> Array:
+    """How often each of the sources `fitted` is around those `shown`, per square arcsec, (M,).
 
-    Counted in stamps of side `size` [pixel], but for the middle, where `draw_neighbours` places none.
+    Galaxies cluster, and the largest have few about them that are seen and get stamps. Counted in stamps of side `size`
+    [pixel], but for the middle, where `draw_neighbours` places none, on the sky that brighter sources' `segments` leave
+    free, and averaged over sources of like flux.
     """
+    from scipy.ndimage import correlate1d
+
     apart = [at[shown][:, None] - at[fitted] for at in (sources.x, sources.y)]
     near, centre = 1.5 * max(band.psf_fwhm for band in survey.bands) / survey.pixel_scale, np.hypot(*apart)
     inside = (np.abs(apart[0]) < size / 2) & (np.abs(apart[1]) < size / 2) & (centre >= near)
     area = len(shown) * (size**2 - math.pi * near**2) * survey.pixel_scale**2
-    return float(inside.sum()) / area
+    each: Array = inside.sum(axis=0) / (1.0 - _hidden(sources, segments, shown, size)[fitted]) / area
+    order = np.argsort(sources.flux[fitted].sum(axis=1))
+    averaged = np.empty_like(each)
+    averaged[order] = correlate1d(each[order], np.full(ALIKE, 1.0 / ALIKE), mode="nearest")
+    return averaged
+
+
+def _hidden(sources: Sources, segments: NDArray[np.int32], shown: NDArray[np.int64], size: int) -> Array:
+    """Share (N,) of the stamps of those `shown` that sources brighter than each one own."""
+    order = np.argsort(-sources.flux.sum(axis=1))
+    rank = np.empty(len(order), dtype=np.int64)
+    rank[order] = np.arange(len(order))
+    owner = np.full(int(segments.max()) + 1, len(order))  # of sky, and of what was no source
+    owner[segments[np.rint(sources.y).astype(int), np.rint(sources.x).astype(int)]] = rank
+    owner[0] = len(order)
+    window = np.arange(size)
+    rows, columns = (np.rint(at[shown] - (size - 1) / 2).astype(int)[:, None] + window for at in (sources.y, sources.x))
+    covering = np.bincount(owner[segments[rows[:, :, None], columns[:, None]]].ravel(), minlength=len(order) + 1)
+    brighter = np.cumsum(covering)[:-1] - covering[:-1]
+    return np.asarray(brighter[rank] / covering.sum())
 
 
 def with_fainter(rows: dict[str, Array], ratio: float) -> dict[str, Array]:

@@ -18,7 +18,7 @@ from astrogan.models.scaling import Stamps, as_stamps
 from astrogan.networks.label_safe import alternate, constraint_basis, moment_templates
 from astrogan.training import cpu_threads
 from catalogs.checks import within
-from simulators import adaptive_moments
+from simulators.moments import object_moments
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -116,7 +116,7 @@ def _block(planes: tuple[NDArray[Any], ...], corner: NDArray[np.int64], size: in
     there = ((y >= 0) & (y < height))[:, :, None] & ((x >= 0) & (x < width))[:, None, :]
     at = y.clip(0, height - 1)[:, :, None], x.clip(0, width - 1)[:, None, :]
     image, sigma, good = (plane[at] for plane in planes)
-    weight = adaptive_moments(np.where(there, image, 0.0).astype(np.float32)).weight[:, None]
+    weight = object_moments(np.where(there, image, 0.0).astype(np.float32)).weight[:, None]
     templates = moment_templates(torch.from_numpy(weight), (size, size))
     free = torch.from_numpy(good & there)[:, None]
     basis = constraint_basis(None, templates, torch.from_numpy(sigma)[:, None], free).numpy()

@@ -14,6 +14,7 @@ from torch import Tensor
 from astrogan.networks.label_safe import constraint_basis, moment_templates
 from catalogs import Survey
 from simulators import adaptive_moments, streams
+from simulators.moments import object_moments
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -71,7 +72,7 @@ class Stamps:
     psf : (N, C)
         FWHM of the PSF [pixel].
     moments : (N, C, 5)
-        Adaptive moments x, y, mxx, mxy, myy [pixel]; NaN where they do not converge.
+        Adaptive moments x, y, mxx, mxy, myy [pixel] of the object in the middle; NaN where they do not converge.
     tangents : (N, K, C, H, W)
         Derivatives by the labels; K = 0 where none were given.
     ids : (N,)
@@ -136,7 +137,7 @@ def as_stamps(samples: xr.Dataset, tangents: xr.DataArray | None = None) -> Stam
         raise ValueError("no pixel of these samples is unmasked, finite and of a finite variance above zero")
     image = torch.from_numpy(np.where(good, raw, 0.0).astype(np.float32) / per_band)
     sigma = torch.from_numpy(np.sqrt(np.where(good, variance, per_band**2)).astype(np.float32) / per_band)
-    moments = torch.from_numpy(adaptive_moments((np.nan_to_num(raw) / per_band).astype(np.float32)).weight)
+    moments = torch.from_numpy(object_moments((np.nan_to_num(raw) / per_band).astype(np.float32)).weight)
     ids = samples["sample_id"].values
     planes = torch.zeros(len(image), 0, *image.shape[1:])
     if tangents is not None:

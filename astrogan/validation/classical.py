@@ -47,9 +47,9 @@ def classical_baseline(simulated: ArrayLike, real: ArrayLike, *, seed: int) -> N
 
 def _compact_size(stamps: NDArray[np.float32]) -> float:
     """Adaptive size [pixel] of the most compact tenth, on the mean of the bands."""
-    from simulators.moments import adaptive_moments
+    from simulators.moments import OBJECT_SIGMA, adaptive_moments
 
-    size = adaptive_moments(stamps.mean(axis=1), start_sigma=3.0, leap=True).sigma
+    size = adaptive_moments(stamps.mean(axis=1), start_sigma=OBJECT_SIGMA, leap=True).sigma
     return float(np.nanquantile(size, COMPACT)) if np.isfinite(size).any() else 0.0
 
 

@@ -181,11 +181,13 @@ def _adaptive_moments(images: NDArray[np.float32]) -> Array:
     """[amplitude, sigma, x, y, e1, e2] of each image (N, y, x) by `galsim.hsm`; NaN where it does not converge."""
     import galsim
 
+    from simulators.moments import OBJECT_SIGMA
+
     exact = galsim.hsm.HSMParams(convergence_threshold=1e-8, max_mom2_iter=1000)
 
     measured = np.full((len(images), 6), nan)
     for row, image in zip(measured, images, strict=True):
-        moments = galsim.hsm.FindAdaptiveMom(galsim.Image(image), strict=False, hsmparams=exact)
+        moments = galsim.hsm.FindAdaptiveMom(galsim.Image(image), strict=False, guess_sig=OBJECT_SIGMA, hsmparams=exact)
         if moments.moments_status == 0 and moments.moments_amp > 0:
             shape, centre = moments.observed_shape, moments.moments_centroid
             row[:] = moments.moments_amp, moments.moments_sigma, centre.x, centre.y, shape.g1, shape.g2

@@ -49,10 +49,10 @@ def moment_change(before: ArrayLike, after: ArrayLike) -> dict[str, Measurement]
     Over the images that converge before and after at one object; each flux counts by its weight, as in
     `photometry_change`.
     """
-    from simulators.moments import adaptive_moments
+    from simulators.moments import OBJECT_SIGMA, adaptive_moments
 
     x, y = (image.reshape(-1, *image.shape[-2:]) for image in _pair(before, after))
-    one, other = adaptive_moments(x, start_sigma=3.0), adaptive_moments(y, start_sigma=3.0)
+    one, other = adaptive_moments(x, start_sigma=OBJECT_SIGMA), adaptive_moments(y, start_sigma=OBJECT_SIGMA)
     same = np.hypot(other.x - one.x, other.y - one.y) < 0.5 * one.sigma
     good = one.converged & other.converged & same & (one.amplitude > 0)
     return {

@@ -55,12 +55,12 @@ def measure_properties(stamps: ArrayLike) -> dict[str, Array]:
     AJ 128, 163), see `simulators.morphology`; ellipticity |e| = (1-q)/(1+q) of adaptive moments. NaN where there is
     nothing to measure.
     """
-    from simulators.moments import adaptive_moments
+    from simulators.moments import OBJECT_SIGMA, adaptive_moments
     from simulators.morphology import morphology
 
     images = as_stamps("stamps", stamps)
     white = images.mean(axis=1) * np.float32(np.sqrt(images.shape[1]))
-    shape, moments = morphology(white), adaptive_moments(white, start_sigma=3.0, leap=True)
+    shape, moments = morphology(white), adaptive_moments(white, start_sigma=OBJECT_SIGMA, leap=True)
     return {
         "flux": np.arcsinh(shape.flux),
         "size": shape.r50,

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from astrogan.validation.tables import Measurement
+from catalogs import Survey
 from catalogs.checks import one_of, within
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ __all__ = ["ESTIMATORS", "ShearBias", "shear_bias"]
 
 Array = NDArray[np.float64]
 ESTIMATORS = ("adaptive", "fixed")
+ASTRAY = 0.5  # sizes from the galaxy's place, beyond which moments are those of a neighbour or a blend
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +49,8 @@ def shear_bias(
 
     The response is R = <e(+) - e(-)> / 2 g of the mean ellipticity; m is R after over R before, minus 1; c is the mean
     change of the ellipticity over R before. Turned galaxies and both signs cancel the shapes, so that the errors are
-    those of the refiner's doing alone. Errors are bootstrapped over rings.
+    those of the refiner's doing alone. Errors are bootstrapped over the rings of which every image has its adaptive
+    centroid within half a size of the galaxy's true place.
 
     Parameters
     ----------
@@ -117,18 +120,29 @@ def _shapes(
     before, after = raw["image"].values, refined["image"].values
     if before.shape != after.shape:
         raise ValueError(f"refine made images {after.shape} of {before.shape}")
-    return ellipticities(before, after, estimator)
+    scale, side = Survey.from_json(raw.attrs["survey"]).pixel_scale, np.array(before.shape[:1:-1])
+    places = np.stack([truth[name].values for name in "xy"], axis=-1) / scale + (side - 1) / 2
+    return ellipticities(before, after, estimator, places[:, None])
 
 
-def ellipticities(before: NDArray[np.float32], after: NDArray[np.float32], estimator: str) -> Array:
-    """e1, e2 of both sets of images (..., y, x): (2, ..., 2)."""
-    from simulators.moments import adaptive_moments
+def ellipticities(
+    before: NDArray[np.float32], after: NDArray[np.float32], estimator: str, places: NDArray[np.float64]
+) -> Array:
+    """e1, e2 of both sets of images (..., y, x), (2, ..., 2); NaN where what is measured is not at `places`.
 
-    first = adaptive_moments(before, start_sigma=3.0)
+    `places` (..., 2) are x and y [pixel].
+    """
+    from simulators.moments import OBJECT_SIGMA, adaptive_moments
+
+    sets = (before,) if estimator == "fixed" else (before, after)
+    moments = [adaptive_moments(images, start_sigma=OBJECT_SIGMA) for images in sets]
+    near = [np.hypot(m.x - places[..., 0], m.y - places[..., 1]) < ASTRAY * m.sigma for m in moments]
     if estimator == "adaptive":
-        other = adaptive_moments(after, start_sigma=3.0)
-        return np.stack([np.stack([m.e1, m.e2], axis=-1) for m in (first, other)])
-    return np.stack([_fixed(image, first.weight) for image in (before, after)])
+        shapes = [np.stack([m.e1, m.e2], axis=-1) for m in moments]
+    else:
+        shapes = [_fixed(images, moments[0].weight) for images in (before, after)]
+    good = np.broadcast_to(np.stack(near)[..., None], np.shape(shapes))
+    return np.where(good, shapes, np.nan)
 
 
 def _fixed(images: NDArray[np.float32], weights: Array) -> Array:

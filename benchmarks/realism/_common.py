@@ -98,10 +98,14 @@ def labels(made: Refined, refiner: Refiner, sigma: np.ndarray, seed: int, *, saf
         worst = max([worst, *(row.median_sigma for row in rows)])
     found["label drift"] = (worst, 0.0)
 
+    seen: dict[bytes, Any] = {}
+
     def apply(samples: Any) -> Any:
-        if safe:
-            return refiner.apply(samples, simulator.tangent(samples), seed=seed)
-        return refiner.apply(samples, seed=seed, label_safe=False)
+        key = samples["image"].values.tobytes()  # both estimators see the same samples
+        if key not in seen:
+            tangents = simulator.tangent(samples) if safe else None
+            seen[key] = refiner.apply(samples, tangents, seed=seed, label_safe=safe)
+        return seen[key]
 
     for estimator in ("adaptive", "fixed"):
         bias = shear_bias(apply, simulator, rings=RINGS, seed=seed, estimator=estimator)
@@ -180,6 +184,8 @@ def judged_by(experiment: Experiment, sky: Sky, refiner: Refiner, judged: Simula
     whole = refine(full, judged, seed)
     for name, safe in (("refined", True), ("unprojected", False)):
         figures[name] |= labels(whole, full, sigma, seed, safe=safe)
+    objects = new_objects(judged.image / sigma, made.image / sigma)
+    figures["refined"]["new objects, at its share"] = (objects.value, objects.error)
     np.savez_compressed(
         BUILD / f"{experiment.name}-{seed}.npz",
         real=sky.held_out, **{name: images[:200] / sigma for name, images in sets.items()},

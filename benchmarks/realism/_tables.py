@@ -30,6 +30,7 @@ KEPT: tuple[Gate, ...] = (
     ("colours", "%", 100, 0.2),
     ("label drift", "σ", 1, 0),
     ("new objects", "%", 100, 2),
+    ("new objects, at its share", "%", 100, 2),
 )
 
 

@@ -5,7 +5,7 @@ import functools
 import numpy as np
 import pytest
 
-from simulators.moments import WEIGHT_FLOOR, adaptive_moments
+from simulators.moments import OBJECT_SIGMA, WEIGHT_FLOOR, adaptive_moments, object_moments
 
 
 @functools.cache
@@ -129,6 +129,22 @@ def test_transposed_stamp_has_transposed_moments():
     assert np.allclose(other.weight, one.weight[:, [1, 0, 4, 3, 2]], rtol=1e-7, atol=1e-9)
     assert np.allclose(other.e1, -one.e1, atol=1e-9)
     assert np.allclose(other.e2, one.e2, atol=1e-9)
+
+
+def test_the_object_in_the_middle_is_found_in_company():
+    """Beside a brighter neighbour a wide first weight ends on the pair; it may find what a narrow one does not."""
+    alone = gaussian(20.0, 20.0, 3.0, 0.2, 2.5)
+    pair = alone + 3.0 * gaussian(33.0, 20.0, 6.0, 0.0, 6.0)
+    found = object_moments(np.stack([pair, alone]))
+    assert np.allclose(found.x, 20.0, atol=0.1)
+    assert np.allclose(found.sigma, adaptive_moments(alone).sigma, rtol=0.01)
+    assert not abs(adaptive_moments(pair).x - 20.0) < 1.0
+    every = object_moments(blends())
+    narrow, wide = adaptive_moments(blends(), OBJECT_SIGMA), adaptive_moments(blends())
+    rescued = ~narrow.converged & wide.converged
+    assert rescued.any()
+    assert np.array_equal(every.weight[rescued], wide.weight[rescued])
+    assert np.array_equal(every.weight[narrow.converged], narrow.weight[narrow.converged])
 
 
 def test_bytes_do_not_depend_on_batch_or_threads():

@@ -8,7 +8,8 @@ import torch
 from astrogan.models import as_stamps, refine_frame
 from astrogan.models.frames import frame_constraints, project_frame
 from astrogan.networks.label_safe import constraint_basis, moment_templates, project
-from simulators import Field, WeakLens, adaptive_moments
+from simulators import Field, WeakLens
+from simulators.moments import object_moments
 
 SIZE = 48
 
@@ -60,7 +61,7 @@ def hsm_changes(frame, other):
     for k in inside(frame):
         for band in range(2):
             before, after = (cut(ds["image"].values[band], frame, k) for ds in (frame, other))
-            start = adaptive_moments(before)
+            start = object_moments(before)
             if start.converged:
                 changes.append(np.nan_to_num(np.abs(hsm(after, start) / hsm(before, start) - 1).max(), nan=np.inf))
     return np.array(changes)
@@ -75,7 +76,7 @@ def weighted_sums(frame, other):
     change, sigma = (other["image"] - frame["image"]).values.astype(float), np.sqrt(frame["variance"].values)
     for k in inside(frame):
         for band in range(2):
-            weight = adaptive_moments(cut(frame["image"].values[band], frame, k)).weight
+            weight = object_moments(cut(frame["image"].values[band], frame, k)).weight
             templates = moment_templates(torch.from_numpy(weight)[None, None], (SIZE, SIZE))[0, 0].numpy()
             if templates.any():
                 noise = np.sqrt((templates**2 * cut(sigma[band], frame, k) ** 2).sum((1, 2)))

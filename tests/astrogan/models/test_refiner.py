@@ -10,8 +10,8 @@ import torch
 from astrogan.models import Refiner, RefinerConfig, as_stamps
 from astrogan.models.refiner import RefinerNetwork
 from astrogan.training import mixed_precision
-from astrogan.validation import label_drift
-from simulators import WeakLens
+from astrogan.validation import label_drift, shear_bias
+from simulators import Rows, WeakLens
 
 
 def test_labels_stay_with_the_projection_and_move_without(simulated, wild):
@@ -45,6 +45,22 @@ def test_galsim_measures_the_same_moments_and_colours(simulated, wild):
         colours = [measured[0, 0] / measured[1, 0] for measured in (one, other, control)]
         assert colours[1] == pytest.approx(colours[0], rel=2e-5)
         assert abs(colours[2] / colours[0] - 1.0) > 1e-3
+
+
+def test_shear_stays_in_company(wild):
+    """Where neighbours make other fixed points, the one kept is the one that is measured: of the object."""
+    spread = np.linspace(0.5, 1.5, 50)
+    galaxies = Rows({"flux": 6000 * spread[:, None], "radius": 0.4 + 0.2 * spread, "n": 1 + 0 * spread})
+    company = {"neighbours": 0.03, "population": galaxies, "neighbour_population": galaxies}
+    simulator = WeakLens(survey="lsst", bands="r", size=40, **company)
+    refiner = wild(1).with_strength(0.2)
+
+    def bias(safe):
+        return shear_bias(lambda ds: refiner.apply(ds, label_safe=safe), simulator, rings=40, seed=2)
+
+    kept, moved = bias(True), bias(False)
+    assert max(abs(one.value) for one in (kept.m1, kept.m2, kept.c1, kept.c2)) < 1e-6
+    assert max(abs(one.value) for one in (moved.m1, moved.m2)) > 1e-3
 
 
 @pytest.mark.parametrize(("bands", "shape"), [(1, (24, 24)), (9, (25, 31)), (2, (200, 200)), (3, (33, 24))])

@@ -1,9 +1,9 @@
 """The one form that samples take between simulators, stores, models, validation and exporters.
 
-An `xarray.Dataset` with dims ``sample, band, y, x`` (and `SECONDS`, ``part``, ``psf_y, psf_x``), a string coordinate
-``band`` (and ``part``, the names of the components that have an image of their own), the planes of `PLANES`, one
-variable per label, and the attributes ``pixel_scale``, ``survey`` (the JSON of `catalogs.schema.Survey`), ``simulator``
-(``""`` for observed stamps) and ``seed``.
+An `xarray.Dataset` with dims ``sample, band, y, x`` (and `SECONDS`, ``part``, ``draw``, ``psf_y, psf_x``), a string
+coordinate ``band`` (and ``part``, the names of the components that have an image of their own), the planes of
+`PLANES`, one variable per label, and the attributes ``pixel_scale``, ``survey`` (the JSON of `catalogs.schema.Survey`),
+``simulator`` (``""`` for observed stamps) and ``seed``.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from simulators.labels import LABELS
 __all__ = ["DIMENSIONS", "PLANES", "SCHEMA_VERSION", "SchemaError", "label_names", "plane_names", "validate_samples"]
 
 SECONDS = ("component", "neighbour", "galaxy", "subhalo", "plane", "lensed_image")  # that labels may have
-DIMENSIONS = ("sample", "band", *SECONDS, "part", "y", "x", "psf_y", "psf_x")
+DIMENSIONS = ("sample", "band", *SECONDS, "part", "draw", "y", "x", "psf_y", "psf_x")
 LABEL_DTYPES = ("float32", "float64", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64")
 _IMAGE = ("sample", "band", "y", "x")
 _PSF = ("band", "psf_y", "psf_x")
@@ -46,6 +46,8 @@ PLANES = {
     "image": Plane((_IMAGE,), "float32", 1, "image"),
     "variance": Plane((_IMAGE,), "float32", 2, "variance of the image's noise"),
     "clean": Plane((_IMAGE,), "float32", 1, "expected image, without noise"),
+    "image_std": Plane((_IMAGE,), "float32", 1, "standard deviation of what fills a hole, 0 where observed"),
+    "image_draws": Plane((("sample", "draw", "band", "y", "x"),), "float32", 1, "draws of the image"),
     "mask": Plane((_IMAGE, _FLAT), "uint8", 0, "pixel mask, 0 is good"),
     "psf": Plane((_IMAGE, ("sample", *_PSF), _PSF), "float32", 0, "point spread function, sum 1"),
     "component_image": Plane((("sample", "part", "band", "y", "x"),), "float32", 1, "expected image of each component"),

@@ -3,6 +3,7 @@
 import numpy as np
 
 import astrogan
+from astrogan.dataset.masks import hole_pixels
 from astrogan.jobs.schema import job_from
 from astrogan.jobs.stages import Batches, check_job
 from simulators import WeakLens
@@ -28,6 +29,7 @@ def test_masks_survive_files_stores_and_jobs(tmp_path):
     check_job(job)
     samples = WeakLens(survey="sdss", bands="r", size=32, sensor="des").simulate(60, seed=5)
     assert (samples["mask"].values != 0).any()
+    assert np.array_equal(hole_pixels(samples), samples["mask"].values != 0)
     check(Batches(job).make(0, 60), samples)
     astrogan.write_samples(samples, tmp_path / "stamps.h5")
     check(astrogan.read_samples(tmp_path / "stamps.h5"), samples)

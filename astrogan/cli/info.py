@@ -73,8 +73,11 @@ def _samples(path: Path, samples: xr.Dataset) -> list[str]:
 def _model(path: Path) -> str:
     import json
 
-    from astrogan.models import Refiner
+    from astrogan.models import Inpainter, Refiner
 
-    refiner = Refiner.load(path)
-    count = sum(parameter.numel() for parameter in refiner.networks["refiner"].parameters())
-    return f"{path}: refiner with {count} weights\n{json.dumps(refiner.card, indent=2)}"
+    card = path.with_suffix(".json")
+    kind = json.loads(card.read_text()).get("model") if card.is_file() else None
+    model = Inpainter.load(path) if kind == "inpainter" else Refiner.load(path)
+    used = [network for name, network in model.networks.items() if name != "critic"]
+    count = sum(parameter.numel() for network in used for parameter in network.parameters())
+    return f"{path}: {kind} with {count} weights\n{json.dumps(model.card, indent=2)}"

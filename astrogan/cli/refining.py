@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from astrogan.models import Refiner
 
-__all__ = ["is_store", "refine_store", "simulator_of"]
+__all__ = ["is_store", "name_of", "refine_store", "simulator_of"]
 
 PROBED = 4  # samples that are rendered again
 SAME = 0.02  # how far a sample may be from what its simulator makes again [σ]
@@ -127,7 +127,7 @@ def refine_store(
     samples = samples_of(store)
     _check_fit(refiner, samples, model, path)
     simulator = None if moments_only else simulator_of(path, samples)
-    origin = {"refined_from": _name_of(store), "refined_by": Path(model).name}
+    origin = {"refined_from": name_of(store), "refined_by": Path(model).name}
     with steps.step(f"Refine {len(store)} samples of {path}") as step, locked(folder := make_folder(out)):
         made = StoreFolder(folder)
         for number, (start, stop) in enumerate(zip(store.starts[:-1].tolist(), store.starts[1:].tolist(), strict=True)):
@@ -159,7 +159,7 @@ def _refined(
         yield refiner.apply(batch, tangents, seed=seed, device=device).assign_attrs(origin)
 
 
-def _name_of(store: Any) -> str:
+def name_of(store: Any) -> str:
     """What names the content of a store: the hash of its manifest, or the digest in its file."""
     from astrogan.dataset.manifest import MANIFEST
     from astrogan.dataset.verification import file_sha256

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from astrogan.training import Budget
 
-__all__ = ["Source", "TrainSettings", "run_training"]
+__all__ = ["Source", "TrainSettings", "make_room", "run_training"]
 
 FOLLOWING = {"WeakLens": weak_simulator, "StrongLens": lens_simulator}  # simulators that follow a measured sky
 RATE_END = 0.1  # of the learning rate at the start
@@ -120,7 +120,7 @@ def run_training(settings: TrainSettings) -> None:
         steps = Steps(Console(quiet=rank > 0))
         if rank == 0:
             check_target(settings.out, settings.overwrite or settings.resume)
-            _make_room(settings)
+            make_room(settings.folder, settings.resume, settings.overwrite)
         real, lesson = data_of(settings.source, settings.seed, steps)
         bands = len(real.survey.bands)
         refiner = Refiner.load(settings.start) if settings.start else Refiner(RefinerConfig(bands=bands))
@@ -135,12 +135,11 @@ def run_training(settings: TrainSettings) -> None:
             trained.save(settings.out)
 
 
-def _make_room(settings: TrainSettings) -> None:
+def make_room(folder: Path, resume: bool, overwrite: bool) -> None:
     """Remove the folder of an earlier run that is to be replaced, if it holds nothing else."""
-    folder = settings.folder
-    if settings.resume and not (folder / "checkpoint.pt").is_file():
+    if resume and not (folder / "checkpoint.pt").is_file():
         raise FileNotFoundError(f"{folder} holds no checkpoint to resume from")
-    if settings.resume or not settings.overwrite or not folder.is_dir():
+    if resume or not overwrite or not folder.is_dir():
         return
     others = sorted({path.name for path in folder.iterdir()} - {"log.jsonl", "checkpoint.pt"})
     if others:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import galsim
@@ -12,7 +13,7 @@ from galsim.config.value import standard_ignore
 from catalogs import Survey, get_survey
 from catalogs.checks import nearest
 
-__all__ = ["TRUTH", "Config", "band_of", "parameters", "seed_from", "seed_of"]
+__all__ = ["TRUTH", "Config", "band_of", "parameters", "seed_from", "seed_of", "survey_of"]
 
 Config = dict[str, Any]
 TRUTH = "_astrogan_truth"  # of an object's config: label -> (dims, values)
@@ -57,11 +58,24 @@ def seed_from(rng: galsim.BaseDeviate | None, config: Config) -> int:
 
 
 def band_of(values: Mapping[str, Any]) -> Survey:
-    """The survey that `survey` and `band` name, of that band alone.
+    """The survey that `survey` and `band` name, of that band alone."""
+    return survey_of(values["survey"]).select([values["band"]])
+
+
+def survey_of(name: str) -> Survey:
+    """A catalogued survey by its name, or one that `Survey.to_json` wrote by the path of its ``.json``.
 
     Raises
     ------
     ValueError
-        For an unknown name; the nearest valid one is given.
+        For an unknown name (the nearest valid one is given), or a path where no survey is.
     """
-    return get_survey(values["survey"]).select([values["band"]])
+    if not name.endswith(".json"):
+        return get_survey(name)
+    path = Path(name)
+    if not path.is_file():
+        raise galsim.GalSimConfigError(f"survey = {name!r} is not a file")
+    try:
+        return Survey.from_json(path.read_text(encoding="utf-8"))
+    except (KeyError, TypeError, ValueError) as error:
+        raise galsim.GalSimConfigError(f"survey = {name!r} holds no survey: {error}") from None

@@ -14,9 +14,8 @@ from galsim.config import ParseValue
 from numpy.typing import NDArray
 
 from astrogan.dataset.schema import label_names
-from astrogan.galsim._parameters import TRUTH, Config, band_of, parameters, seed_of
+from astrogan.galsim._parameters import TRUTH, Config, band_of, parameters, seed_of, survey_of
 from astrogan.galsim.objects import light_object, psf_object
-from catalogs import get_survey
 from catalogs.checks import one_of, within
 from simulators import Gaussian, StrongLens, WeakLens
 from simulators.light import BulgeDisk, ImageSource, Knots, Sersic
@@ -55,13 +54,13 @@ def build_galaxy(config: Config, base: Config, ignore: list[str], gsparams: Conf
 def build_lens(config: Config, base: Config, ignore: list[str], gsparams: Config, logger: Any) -> Built:
     """A lens: its own light as GalSim's profiles, and its arcs as an image by `StrongLens`."""
     labels = tuple(name for name in StrongLens(survey="lsst", bands="r").layout.labels)
-    optional: dict[str, type] = {"population": str, "width": float, "resolution": float, "deconvolve": bool}
+    optional: dict[str, type] = {"population": str, "width": float, "fine_scale": float, "deconvolve": bool}
     optional |= dict.fromkeys(labels, float)
     values, _ = parameters(config, base, {"survey": str, "band": str}, optional, ignore)
-    scale = get_survey(values["survey"]).pixel_scale
+    scale = survey_of(values["survey"]).pixel_scale
     width = float(within("AstroGANLens width", values.get("width", 64 * scale), scale, 600.0, "arcsec"))
-    fine = float(within("AstroGANLens resolution", values.get("resolution", scale / 4), 1e-4, scale, "arcsec"))
-    size = int(within("AstroGANLens width / resolution", np.ceil(width / fine), 16, _MOST_PIXELS, "pixels"))
+    fine = float(within("AstroGANLens fine_scale", values.get("fine_scale", scale / 4), 1e-4, scale, "arcsec"))
+    size = int(within("AstroGANLens width / fine_scale", np.ceil(width / fine), 16, _MOST_PIXELS, "pixels"))
     simulator = _strong_lens(values["survey"], values["band"], size, fine, values.get("population"))
     given = {name: values[name] for name in labels if name in values}
     truth = _drawn(simulator, given, seed_of(config, base, logger), base)
@@ -131,11 +130,11 @@ def _images(catalog: str) -> Any:
 @lru_cache(maxsize=16)
 def _weak_lens(survey: str, band: str, light: str, catalog: str | None, population: str | None) -> WeakLens:
     chosen: Any = light if catalog is None else _images(catalog)().galaxies
-    return WeakLens(survey=survey, bands=[band], light=chosen, population=_layers(population))
+    return WeakLens(survey=survey_of(survey), bands=[band], light=chosen, population=_layers(population))
 
 
 @lru_cache(maxsize=16)
 def _strong_lens(survey: str, band: str, size: int, scale: float, population: str | None) -> StrongLens:
     psf = Gaussian(2.0 * scale)
     layers = _layers(population)
-    return StrongLens(survey=survey, bands=[band], size=size, pixel_scale=scale, psf=psf, population=layers)
+    return StrongLens(survey=survey_of(survey), bands=[band], size=size, pixel_scale=scale, psf=psf, population=layers)

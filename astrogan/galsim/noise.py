@@ -99,18 +99,18 @@ class SensorType(_SurveyNoise):
 
 def _less(survey: Survey, variance: float) -> Survey:
     """The survey without a part of its background that the image has already, of white noise (from whitening)."""
-    band = survey.bands[0]
-    photons = band.sky / band.electrons_per_unit
-    rest = band.background_sigma**2 - variance
     if not variance:
         return survey
-    if rest < photons or rest <= 0:
+    band = survey.bands[0]
+    rest = band.background_sigma**2 - variance
+    if rest <= 0:
         raise galsim.GalSimConfigError(
-            f"whitening left a variance of {variance:g}, more than the background of band {band.name!r} has besides "
-            f"its photons, {band.background_sigma**2 - photons:g}"
+            f"whitening left a variance of {variance:g}, more than the background of band {band.name!r} has, "
+            f"{band.background_sigma**2:g}"
         )
     covariance = band.background_sigma**2 * band.acf
     covariance[len(covariance) // 2, len(covariance) // 2] -= variance
     acf = tuple(map(tuple, np.clip(covariance / rest, -1.0, 1.0).tolist()))
-    less = dataclasses.replace(band, background_sigma=math.sqrt(rest), autocorrelation=acf)
+    sky = min(band.sky, rest * band.electrons_per_unit)
+    less = dataclasses.replace(band, background_sigma=math.sqrt(rest), sky=sky, autocorrelation=acf)
     return dataclasses.replace(survey, bands=(less,))

@@ -22,6 +22,7 @@ from galsim.config.noise import GetSky
 from astrogan.dataset.store import write_samples
 from astrogan.galsim._parameters import TRUTH, Config, band_of, parameters
 from astrogan.galsim.noise import OBSERVED
+from simulators.labels import LABELS
 
 __all__ = ["EXTRA", "OutputType", "SampleCollector"]
 
@@ -84,7 +85,10 @@ class OutputType(OutputBuilder):  # type: ignore[misc]  # galsim has no types
     def writeFile(self, data: Any, file_name: str, config: Config, base: Config, logger: Any) -> None:
         """See `galsim.config.OutputBuilder`."""
         records = [record for record in base["extra_builder"][EXTRA].data if record is not None]
-        survey = dataclasses.replace(band_of(config), pixel_scale=records[0]["scale"])
+        if not records:
+            raise galsim.GalSimConfigError(f"{file_name}: every object was skipped, so there is no sample to write")
+        named = {name: ParseValue(config, name, base, str)[0] for name in ("survey", "band")}
+        survey = dataclasses.replace(band_of(named), pixel_scale=records[0]["scale"])
         attrs = {"simulator": "galsim", "pixel_scale": survey.pixel_scale, "survey": survey.to_json()}
         attrs |= records[0]["attrs"] | ({"seed": config[_SEED]} if _SEED in config else {})
         variables = {name: _together(name, records) for name in records[0]["planes"]}
@@ -178,7 +182,5 @@ def _label(name: str, records: list[Config]) -> Any:
     values = [record["labels"].get(name) for record in records]
     if None in values or len({(value[0], value[1].shape) for value in values}) > 1:
         raise galsim.GalSimConfigError(f"AstroGANHDF5: not all samples have the label {name!r} in one shape")
-    from simulators.labels import LABELS
-
     attrs = {} if name in LABELS else {"units": "", "long_name": name}
     return ("sample", *values[0][0]), np.stack([value[1] for value in values]), attrs

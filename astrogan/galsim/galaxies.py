@@ -33,8 +33,9 @@ def build_galaxy(config: Config, base: Config, ignore: list[str], gsparams: Conf
     """An intrinsic galaxy; labels that are not given are drawn from a population, except the place, which is 0."""
     light = ParseValue(config, "light", base, str)[0] if "light" in config else "sersic"
     labels = _IMAGE_LABELS if one_of("light", light, [*_LIGHTS, "images"]) == "images" else tuple(_LIGHTS[light].ranges)
-    options = dict.fromkeys(("light", "survey", "band", "population", "catalog"), str)
-    values, safe = parameters(config, base, {}, {**options, **dict.fromkeys(labels, float)}, ignore)
+    options: dict[str, type] = dict.fromkeys(("light", "survey", "band", "population", "catalog"), str)
+    options |= {"deconvolve": bool} if light == "images" else {}
+    values, safe = parameters(config, base, {}, options | dict.fromkeys(labels, float), ignore)
     if ("catalog" in values) != (light == "images"):
         raise galsim.GalSimConfigError("AstroGANGalaxy: catalog = a RealGalaxyCatalog's file goes with light: images")
     given = {"x": 0.0, "y": 0.0} | {name: values[name] for name in labels if name in values}
@@ -48,7 +49,8 @@ def build_galaxy(config: Config, base: Config, ignore: list[str], gsparams: Conf
     truth["flux"] = ("band",), np.full(1, np.ravel(truth["flux"][1])[0])
     profile: Any = _images(values["catalog"]) if light == "images" else _LIGHTS[light]
     config[TRUTH] = truth
-    return light_object(profile(**{name: np.ravel(truth[name][1]) for name in labels}), _params(gsparams)), safe
+    galaxy = profile(**{name: np.ravel(truth[name][1]) for name in labels})
+    return light_object(galaxy, _params(gsparams), deconvolve=values.get("deconvolve", True)), safe
 
 
 def build_lens(config: Config, base: Config, ignore: list[str], gsparams: Config, logger: Any) -> Built:
@@ -84,9 +86,10 @@ def _arcs(simulator: StrongLens, truth: Mapping[str, Any], sharp: bool, params: 
     scale = simulator.grid.scale
     if not image.any():
         return galsim.Gaussian(fwhm=scale, flux=0.0, gsparams=params)
-    seen = galsim.InterpolatedImage(galsim.Image(image, scale=scale), gsparams=params)
-    if not sharp:
-        return seen
+    pixels = galsim.Image(image, scale=scale)
+    if not sharp:  # GalSim shoots sums wrongly where interpolation makes a part negative
+        return galsim.InterpolatedImage(pixels, x_interpolant="linear", gsparams=params)
+    seen = galsim.InterpolatedImage(pixels, gsparams=params)
     kernel = galsim.Convolve(galsim.Gaussian(fwhm=2.0 * scale), galsim.Pixel(scale))
     return galsim.Convolve(seen, galsim.Deconvolve(kernel), gsparams=params)
 

@@ -18,11 +18,12 @@ __all__ = ["light_object", "psf_object"]
 N_LIMITS = (galsim.Sersic._minimum_n, galsim.Sersic._maximum_n)
 
 
-def light_object(light: Light, gsparams: galsim.GSParams | None = None) -> galsim.GSObject:
+def light_object(light: Light, gsparams: galsim.GSParams | None = None, *, deconvolve: bool = True) -> galsim.GSObject:
     """The first object of a light profile, about the stamp's centre, flux and place included.
 
     Sersics, bulges, disks and knots are GalSim's analytic profiles; a real galaxy is its interpolated image with its
-    own PSF taken out, so that it needs a wider one, as `galsim.RealGalaxy` does.
+    own PSF taken out, so that it needs a wider one, as `galsim.RealGalaxy` does; without `deconvolve` the PSF stays in,
+    and photons can be shot.
 
     Raises
     ------
@@ -31,15 +32,15 @@ def light_object(light: Light, gsparams: galsim.GSParams | None = None) -> galsi
     """
     flux = float(np.atleast_1d(light.flux)[0])
     parts = [(part, flux * float(share[0])) for part, share in light.components()]
-    made = [_single(part, share, gsparams) for part, share in parts if share != 0.0 or len(parts) == 1]
+    made = [_single(part, share, gsparams, deconvolve) for part, share in parts if share != 0.0 or len(parts) == 1]
     return made[0] if len(made) == 1 else galsim.Add(made, gsparams=gsparams)
 
 
-def _single(part: Light, flux: float, gsparams: galsim.GSParams | None) -> galsim.GSObject:
+def _single(part: Light, flux: float, gsparams: galsim.GSParams | None, deconvolve: bool) -> galsim.GSObject:
     x, y = float(np.atleast_1d(part.x)[0]), float(np.atleast_1d(part.y)[0])
     if isinstance(part, ImageSource):
         galaxy = part.galaxies[int(np.atleast_1d(part.image_index)[0])]
-        made = _image(galaxy, gsparams).transform(*part.matrix()[0].ravel())
+        made = _image(galaxy, gsparams, deconvolve).transform(*part.matrix()[0].ravel())
     elif isinstance(part, Sersic):
         radius, n, e1, e2 = (float(np.atleast_1d(getattr(part, name))[0]) for name in ("radius", "n", "e1", "e2"))
         within("Sersic index for GalSim", n, *N_LIMITS)
@@ -53,9 +54,9 @@ def _single(part: Light, flux: float, gsparams: galsim.GSParams | None) -> galsi
     return made.withFlux(flux).shift(x, y)
 
 
-def _image(galaxy: GalaxyImage, gsparams: galsim.GSParams | None) -> galsim.GSObject:
+def _image(galaxy: GalaxyImage, gsparams: galsim.GSParams | None, deconvolve: bool) -> galsim.GSObject:
     image = galsim.InterpolatedImage(galsim.Image(galaxy.pixels, scale=galaxy.scale), gsparams=gsparams)
-    if galaxy.psf is None:
+    if galaxy.psf is None or not deconvolve:
         return image
     psf = galsim.InterpolatedImage(galsim.Image(np.array(galaxy.psf), scale=galaxy.psf_scale), gsparams=gsparams)
     return galsim.Convolve(image, galsim.Deconvolve(psf), gsparams=gsparams)

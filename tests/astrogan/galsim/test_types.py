@@ -5,9 +5,11 @@ import dataclasses
 import galsim
 import numpy as np
 import pytest
+from astropy.io import fits
 from galsim.config import BuildGSObject, BuildImage, BuildStamp
 
 import astrogan.galsim  # noqa: F401  # registers the types
+from astrogan.dataset import read_real_galaxies
 from astrogan.models.refiner import Refiner, RefinerConfig
 from catalogs import get_survey
 from simulators import StrongLens, WeakLens
@@ -36,6 +38,49 @@ def test_galaxies_are_those_of_the_simulators(light, labels):
     theirs = drawn({"type": "AstroGANGalaxy", "light": light, **labels})
     assert np.abs(theirs - ours).max() < 1e-3 * ours.max()
     assert theirs.sum() == pytest.approx(ours.sum(), rel=1e-3)
+
+
+@pytest.fixture
+def catalog(tmp_path):
+    """Two galaxies in the format of RealGalaxyCatalog."""
+    psf = galsim.Gaussian(fwhm=0.15)
+    shapes = galsim.Exponential(half_light_radius=0.5), galsim.Sersic(2.5, half_light_radius=0.4).shear(g1=0.3)
+    images = [galsim.Convolve(one, psf).drawImage(nx=96, ny=96, scale=0.05, dtype=float).array for one in shapes]
+    psf_image = galsim.Convolve(psf, galsim.Pixel(0.05)).drawImage(nx=31, ny=31, scale=0.05, method="no_pixel").array
+    fits.HDUList([fits.PrimaryHDU(images[0]), fits.ImageHDU(images[1])]).writeto(tmp_path / "gal.fits")
+    fits.PrimaryHDU(psf_image).writeto(tmp_path / "psf.fits")
+    columns = {"GAL_FILENAME": ("20A", ["gal.fits"] * 2), "GAL_HDU": ("J", [0, 1]), "PSF_HDU": ("J", [0, 0])}
+    columns |= {"PSF_FILENAME": ("20A", ["psf.fits"] * 2), "PIXEL_SCALE": ("D", [0.05, 0.05])}
+    made = [fits.Column(name, kind, array=np.array(values)) for name, (kind, values) in columns.items()]
+    fits.BinTableHDU.from_columns(made).writeto(tmp_path / "catalog.fits")
+    return str(tmp_path / "catalog.fits")
+
+
+def test_real_galaxies_are_those_of_the_simulators(catalog):
+    gal = {"type": "AstroGANGalaxy", "light": "images", "catalog": catalog, **LSST}
+    labels = {"flux": 1e4, "zoom": 1.2, "angle": 0.4}
+    sim = WeakLens(survey="lsst", bands="r", size=48, light=read_real_galaxies(catalog))
+    still = dict.fromkeys(("x", "y", "g1", "g2", "kappa"), 0.0)
+    for index in range(2):
+        ours = sim.render({**labels, "image_index": index, **still})["image"].values[0, 0]
+        theirs = drawn({**gal, **labels, "image_index": index})
+        assert np.abs(theirs - ours).max() < 1e-3 * ours.max()
+    base = config(gal)
+    found = set()
+    for number in range(12):
+        BuildGSObject(base | {"obj_num": number, "obj_num_rng": galsim.BaseDeviate(number + 1)}, "gal")
+        found.add(float(base["gal"]["_astrogan_truth"]["image_index"][1]))
+        base["gal"].pop("current")
+    assert found == {0.0, 1.0}
+
+
+def test_photons_can_be_shot(catalog):
+    galaxy = {"type": "AstroGANGalaxy", "light": "images", "catalog": catalog, "flux": 3e4, "deconvolve": False}
+    lens = {"type": "AstroGANLens", "deconvolve": False, "theta_E": 1.2}
+    for gal in (galaxy | {"zoom": 1.0, "angle": 0.0, "image_index": 1}, lens | LSST):
+        smooth, shot = drawn(gal), drawn(gal, draw_method="phot")
+        assert shot.sum() == pytest.approx(smooth.sum(), rel=6 / np.sqrt(smooth.sum()))
+        assert np.abs(shot - smooth).max() < 7 * np.sqrt(smooth.max()) + 3
 
 
 def test_lenses_are_those_of_the_simulators():

@@ -19,7 +19,7 @@ from simulators.moments import object_moments
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["Stamps", "as_stamps", "background", "compress", "psf_sizes"]
+__all__ = ["Stamps", "as_stamps", "background", "compress", "good_pixels", "psf_sizes"]
 
 FWHM = 2.0 * math.sqrt(2.0 * math.log(2.0))  # of a Gaussian, in sigmas
 
@@ -132,7 +132,7 @@ def as_stamps(samples: xr.Dataset, tangents: xr.DataArray | None = None) -> Stam
     unit = background(samples)
     per_band = unit.numpy()[:, None, None]
     raw, variance = samples["image"].values, samples["variance"].values
-    good = _good(raw, variance, samples["mask"].values if "mask" in samples.variables else None)
+    good = good_pixels(samples)
     if not good.any():
         raise ValueError("no pixel of these samples is unmasked, finite and of a finite variance above zero")
     image = torch.from_numpy(np.where(good, raw, 0.0).astype(np.float32) / per_band)
@@ -148,10 +148,24 @@ def as_stamps(samples: xr.Dataset, tangents: xr.DataArray | None = None) -> Stam
     return Stamps(image, sigma, *about, *_limits(image, samples, unit), unit)
 
 
-def _good(image: NDArray[Any], variance: NDArray[Any], mask: NDArray[Any] | None) -> NDArray[np.bool_]:
-    good = np.isfinite(image) & np.isfinite(variance) & (variance > 0)
-    if mask is not None:
-        good &= (mask if mask.ndim == 4 else mask[:, None]) == 0
+def good_pixels(samples: xr.Dataset) -> NDArray[np.bool_]:
+    """Pixels of `image` that are finite, not flagged in `mask`, and of a finite `variance` above zero.
+
+    Raises
+    ------
+    ValueError
+        Where mask or variance are of another shape than the image; a mask may lack its bands.
+    """
+    image = samples["image"].values
+    good = np.isfinite(image)
+    for name in ("variance", "mask"):
+        if name not in samples.variables:
+            continue
+        plane = samples[name].values
+        plane = np.expand_dims(plane, -3) if name == "mask" and plane.ndim == image.ndim - 1 else plane
+        if plane.ndim != image.ndim or any(a not in (b, 1) for a, b in zip(plane.shape, image.shape, strict=True)):
+            raise ValueError(f"{name} of shape {samples[name].shape} does not belong to an image of {image.shape}")
+        good &= (plane == 0) if name == "mask" else np.isfinite(plane) & (plane > 0)
     return np.asarray(good)
 
 

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -13,12 +9,8 @@ from astrogan.validation.noise import as_stamps
 from astrogan.validation.tables import Measurement
 from catalogs.checks import within
 
-if TYPE_CHECKING:
-    from astrogan.networks import FeatureNet
-
 __all__ = ["frozen_features", "kernel_distance", "kid"]
 
-WEIGHTS = Path(__file__).parent / "weights" / "features.safetensors"
 SMALLEST = 25  # images of a subset
 Array = NDArray[np.float64]
 
@@ -74,23 +66,13 @@ def frozen_features(stamps: ArrayLike) -> Array:
     """
     import torch
 
+    from astrogan.networks.frozen import frozen_network
     from astrogan.training import cpu_threads
 
     images = as_stamps("stamps", stamps)
     within("side of the stamps", min(images.shape[-2:]), 24, 1e6, "pixels")
-    net = _network()
+    net = frozen_network()
     bands = torch.from_numpy(np.arcsinh(images)).reshape(-1, 1, *images.shape[-2:])
     with torch.no_grad(), cpu_threads():
         found = torch.cat([net.features(part) for part in torch.split(bands, 256)]).double().numpy()
     return np.asarray(found.reshape(len(images), -1))
-
-
-@cache
-def _network() -> FeatureNet:
-    from astrogan.networks import FeatureNet
-    from astrogan.networks.files import load_model
-
-    card, state = load_model(WEIGHTS, "features")
-    net = FeatureNet(**card["config"])
-    net.load_state_dict(state)
-    return net.eval()

@@ -6,7 +6,8 @@ import re
 import numpy as np
 import pytest
 
-from astrogan.validation.kid import WEIGHTS, _mmd2, frozen_features, kernel_distance, kid
+from astrogan.networks.frozen import WEIGHTS
+from astrogan.validation.kid import _mmd2, frozen_features, kernel_distance, kid
 
 
 def normal(n: int, seed: int, shift: float = 0.0) -> np.ndarray:

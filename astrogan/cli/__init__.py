@@ -12,6 +12,7 @@ import typer
 from astrogan.cli.inpainter import inpaint, train_inpainter
 from astrogan.cli.options import Bands, NewDirectory, Overwrite, PixelScale, Real, Seed, ShardSize, Store
 from astrogan.cli.refiner import refine, train_refiner
+from astrogan.cli.restorer import restore, train_restorer
 from astrogan.cli.validate import train_features, validate
 
 __all__ = ["app", "main"]
@@ -72,9 +73,11 @@ train_app = typer.Typer(help="Train a model on real sky.", no_args_is_help=True)
 app.add_typer(train_app, name="train")
 train_app.command("refiner")(train_refiner)
 train_app.command("inpainter")(train_inpainter)
+train_app.command("restorer")(train_restorer)
 train_app.command("features")(train_features)
 app.command()(refine)
 app.command()(inpaint)
+app.command()(restore)
 app.command()(validate)
 
 

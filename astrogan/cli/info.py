@@ -73,11 +73,12 @@ def _samples(path: Path, samples: xr.Dataset) -> list[str]:
 def _model(path: Path) -> str:
     import json
 
-    from astrogan.models import Inpainter, Refiner
+    from astrogan.models import Inpainter, Refiner, Restorer
+    from astrogan.networks.files import kind_of
 
-    card = path.with_suffix(".json")
-    kind = json.loads(card.read_text()).get("model") if card.is_file() else None
-    model = Inpainter.load(path) if kind == "inpainter" else Refiner.load(path)
+    kinds: dict[str, type[Inpainter | Refiner | Restorer]] = {"inpainter": Inpainter, "restorer": Restorer}
+    kind = kind_of(path)
+    model = kinds.get(kind, Refiner).load(path)
     used = [network for name, network in model.networks.items() if name != "critic"]
     count = sum(parameter.numel() for network in used for parameter in network.parameters())
     return f"{path}: {kind} with {count} weights\n{json.dumps(model.card, indent=2)}"

@@ -8,6 +8,8 @@ from astrogan.models.inpainting import Inpainter, InpainterConfig
 from astrogan.models.inpainting_training import InpainterTraining, train_inpainter
 from astrogan.models.real import RealStamps, check_alike, check_real, real_stamps
 from astrogan.models.refiner import Refiner, RefinerConfig, shipped_weights
+from astrogan.models.restoration import Restored, Restorer, RestorerConfig
+from astrogan.models.restoration_training import RestorerTraining, train_restorer
 from astrogan.models.scaling import Stamps, as_stamps
 from astrogan.models.training import RefinerTraining, train_refiner
 
@@ -20,6 +22,10 @@ __all__ = [
     "Refiner",
     "RefinerConfig",
     "RefinerTraining",
+    "Restored",
+    "Restorer",
+    "RestorerConfig",
+    "RestorerTraining",
     "Stamps",
     "as_holes",
     "as_stamps",
@@ -30,4 +36,5 @@ __all__ = [
     "shipped_weights",
     "train_inpainter",
     "train_refiner",
+    "train_restorer",
 ]

@@ -161,7 +161,7 @@ def _additive(u: NDArray[np.float64], sigma: float, rays: float) -> dict[str, Ef
 
 def _stars(shape: tuple[int, ...], ids: NDArray[np.int64], seed: int, full: float, fwhm: float) -> Array:
     """In one window of eight a Moffat star that overfills its pixels, in or near the window."""
-    count, height, width = shape
+    height, width = shape[1:]
     rows, columns = np.ogrid[:height, :width]
     u = uniform(seed, ids, "defects.stars", (5,))
     stars = np.zeros(shape, np.float32)

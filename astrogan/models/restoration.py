@@ -137,6 +137,11 @@ class Restored:
     kinds: Array
     flags: NDArray[np.uint8]
 
+    @property
+    def replaced(self) -> NDArray[np.bool_]:
+        """Pixels whose clean value is to be taken: those with a defect, but for saturated ones."""
+        return np.asarray((self.flags > 0) & (self.flags != FLAGS["saturated"]))
+
 
 class Restorer:
     """Finds and removes cosmic rays, trails, bleeding and hot pixels.
@@ -173,16 +178,17 @@ class Restorer:
         Raises
         ------
         ValueError
-            Where there is no such image, no pixel is good, the survey has no noise, or the mask is of another shape.
+            Where there is no such image, no pixel is good, the survey has no noise or other bands, or the mask is of another
+            shape.
         """
-        image = _image_of(samples)
+        image, unit = _image_of(samples), background(samples).numpy()[:, None, None]
+        if image.shape[-3] != len(unit):
+            raise ValueError(f"the samples have {image.shape[-3]} bands, their survey has {len(unit)}")
         good = good_pixels(samples)
-        unit = background(samples).numpy()[:, None, None]
         shape = (-1, *image.shape[-2:])
         found = self.clean((image / unit).reshape(shape), good.reshape(shape), threshold=threshold, device=device)
-        changed = good & (found.probability >= threshold).reshape(image.shape)
-        kept = (found.flags & FLAGS["saturated"]).reshape(image.shape) > 0
-        restored = np.where(changed & ~kept, found.clean.reshape(image.shape) * unit, image).astype(np.float32)
+        replaced = found.replaced.reshape(image.shape)
+        restored = np.where(replaced, found.clean.reshape(image.shape) * unit, image).astype(np.float32)
         dims = samples["image"].dims
         about = {"units": "", "long_name": "probability of a defect"}
         flags = found.flags.reshape(image.shape) | _flags_of(samples, image.shape)
@@ -257,7 +263,7 @@ def _judged(network: nn.Module, x: Tensor) -> tuple[Array, Array]:
 
 
 def _filled(planes: Array, good: NDArray[np.bool_]) -> Array:
-    """Planes whose bad pixels are means of the good ones around, or 0, the sky, where there are none within 4 pixels."""
+    """Planes whose bad pixels are means of the good ones within 4 pixels, or 0, the sky, where there are none."""
     from scipy.ndimage import gaussian_filter
 
     if good.all():

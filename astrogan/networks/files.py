@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from astrogan.dataset.files import replace_file
 
-__all__ = ["CARD_VERSION", "load_model", "save_model", "weights_path"]
+__all__ = ["CARD_VERSION", "kind_of", "load_model", "save_model", "weights_path"]
 
 MAX_BYTES = 2**31
 CARD_VERSION = 2  # 2 added training_digests, and the configuration of conditions and limits
@@ -52,6 +52,15 @@ def save_model(path: str | Path, network: nn.Module, card: dict[str, Any]) -> No
     replace_file(path, data)
     full = {**card, "schema_version": CARD_VERSION, "weights_sha256": hashlib.sha256(data).hexdigest()}
     replace_file(path.with_suffix(".json"), (json.dumps(full, indent=2) + "\n").encode())
+
+
+def kind_of(path: str | Path) -> str:
+    """What kind of model a file holds, by its card; "" where that cannot be read, for `load_model` says why."""
+    try:
+        card = json.loads(weights_path(path).with_suffix(".json").read_text())
+        return str(card["model"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return ""
 
 
 def load_model(path: str | Path, kind: str) -> tuple[dict[str, Any], dict[str, Tensor]]:

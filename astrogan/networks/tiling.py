@@ -43,7 +43,9 @@ def in_tiles(network: nn.Module, image: Tensor, halo: int, tile: int, multiple: 
     rows = []
     for y, ny in _spans(height, tile, multiple):
         band = image if ny == height else _around(image, y, ny, halo, -2, multiple)
-        parts = [_inner(network(_around(band, x, nx, halo, -1, multiple)), ny, nx) for x, nx in _spans(width, tile, multiple)]
+        parts = [
+            _inner(network(_around(band, x, nx, halo, -1, multiple)), ny, nx) for x, nx in _spans(width, tile, multiple)
+        ]
         rows.append(torch.cat(parts, dim=-1))
     return torch.cat(rows, dim=-2)
 

@@ -13,7 +13,9 @@ __all__ = ["restore", "train_restorer"]
 
 
 def train_restorer(
-    out: Annotated[Path, typer.Option(help="Weights to write, ending in .safetensors; the card goes beside them.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Weights to write, ending in .safetensors; the card goes beside them.")
+    ],
     real: Annotated[
         list[str] | None,
         typer.Option(help="Real frames without defects: 'hubble' or FITS/HDF5 files or folders; repeat it for more."),

@@ -107,7 +107,7 @@ def run_restorer_training(settings: RestorerSettings) -> None:
         frames = [frame for source in settings.real for frame in frames_of(source, settings.bands)]
         step.done(f"{len(frames)} frames, {sum(frame.size for frame in frames) / 1e6:.1f} Mpx")
     with steps.step(f"Put defects on {how.windows} windows, train") as step:
-        rest = {"folder": settings.folder, "resume": settings.resume, "tell": steps.say}
+        rest: dict[str, Any] = {"folder": settings.folder, "resume": settings.resume, "tell": steps.say}
         try:
             restorer, summary = train_restorer(
                 frames, how, RestorerConfig(seed=settings.seed), on_progress=lambda part, _: step.advance(part), **rest

@@ -144,7 +144,7 @@ def _exposed(effect: Effect, shape: tuple[int, ...], start: int, seed: int) -> A
     dark = np.zeros((1, 1, SIDE * height, SIDE * width), np.float32)
     mosaic = Sensor((effect,), time=TIME).expose(dark, seed, [start])[0][0, 0]
     cells = mosaic.reshape(SIDE, height, SIDE, width).swapaxes(1, 2)
-    return cells.reshape(-1, height, width)[:count]
+    return np.asarray(cells.reshape(-1, height, width)[:count])
 
 
 def _additive(u: NDArray[np.float64], sigma: float, rays: float) -> dict[str, Effect]:

@@ -178,8 +178,8 @@ class Restorer:
         Raises
         ------
         ValueError
-            Where there is no such image, no pixel is good, the survey has no noise or other bands, or the mask is of another
-            shape.
+            Where there is no such image, no pixel is good, the survey has no noise or other bands, or variance or mask
+            are of another shape.
         """
         image, unit = _image_of(samples), background(samples).numpy()[:, None, None]
         if image.shape[-3] != len(unit):
@@ -232,7 +232,7 @@ class Restorer:
         where, network = pick_device(device), self.networks["restorer"]
         with cpu_threads(), torch.no_grad():
             network.to(where).eval()
-            parts = [_judged(network, part[:, None].to(where)) for part in filled.split(CHUNK)]
+            parts = [_judged(network, part[:, None].to(where)) for part in torch.split(filled, CHUNK)]
         restored, kinds = (np.concatenate(column) for column in zip(*parts, strict=True))
         kinds *= usable[:, None]
         probability = np.minimum(kinds.sum(axis=1), np.float32(1.0))

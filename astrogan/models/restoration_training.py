@@ -147,7 +147,8 @@ class RestorerRecipe(Recipe):
 
     def _looks(self, real: Tensor, fake: Tensor) -> tuple[Tensor, dict[str, float]]:
         """What critic and features say of restored windows, and a step of the critic."""
-        total, scalars, how = fake.new_zeros(()), {}, self.settings
+        total, how = fake.new_zeros(()), self.settings
+        scalars: dict[str, float] = {}
         if how.adversarial:
             other = real.roll(1, 0)  # a pair must not differ in the restored pixels alone
             loss, scalars = self.loss.critic(self.networks["critic"], other, fake, 0)
@@ -250,5 +251,4 @@ def lesson_of(frames: Sequence[NDArray[np.float32]], settings: RestorerTraining)
     """Windows with defects, without, and their classes, (N, 1, size, size) each."""
     real = windows_of_frames(frames, settings.windows, settings.size, seed=settings.seed)
     made = add_defects(real, seed=settings.seed, kinds=settings.kinds, rays=settings.rays)
-    planes = {"image": made.image, "clean": made.clean, "label": made.label}
-    return {name: torch.from_numpy(plane[:, None]) for name, plane in planes.items()}
+    return {name: torch.from_numpy(getattr(made, name)[:, None]) for name in ("image", "clean", "label")}

@@ -33,7 +33,7 @@ def test_trained_on_an_image_and_resumed(run, tmp_path):
     fits.writeto(tmp_path / "sky.fits", sky)
     out = tmp_path / "m.safetensors"
     few = ("--windows", 64, "--size", 32)
-    code, said, err = run("train", "restorer", "--real", tmp_path / "sky.fits", "--images", 8, *few, "--out", out)
+    code, _, err = run("train", "restorer", "--real", tmp_path / "sky.fits", "--images", 8, *few, "--out", out)
     assert (code, err) == (0, "")
     card = json.loads(out.with_suffix(".json").read_text())
     assert (card["model"], card["training"]["images"]) == ("restorer", 8)
@@ -77,7 +77,9 @@ def test_a_fits_image_is_restored(run, model, tmp_path):
 @pytest.mark.parametrize(("threshold", "message"), [("0", "threshold"), ("2", "threshold")])
 def test_refused_before_anything_is_written(run, model, tmp_path, threshold, message):
     fits.writeto(tmp_path / "raw.fits", np.random.default_rng(2).normal(0, 1, (64, 64)))
-    code, _, err = run("restore", tmp_path / "raw.fits", "--model", model, "-o", tmp_path / "c.fits", "--threshold", threshold)
+    code, _, err = run(
+        "restore", tmp_path / "raw.fits", "--model", model, "-o", tmp_path / "c.fits", "--threshold", threshold
+    )
     assert code == 1
     assert message in err
     assert not (tmp_path / "c.fits").exists()

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from astrogan.cli.progress import Steps
+from astrogan.cli.refining import name_of
 from catalogs.checks import within
 
 if TYPE_CHECKING:
@@ -95,14 +96,15 @@ def run_restorer_training(settings: RestorerSettings) -> None:
     import typer
     from rich.console import Console
 
-    from astrogan.cli.training_folder import make_room
+    from astrogan.cli.train import make_room
     from astrogan.dataset.files import check_target
     from astrogan.models import RestorerConfig, RestorerTraining, train_restorer
+    from astrogan.training import TrainingStopped
 
     how = RestorerTraining(settings.budget, seed=settings.seed, **settings.how)
     steps = Steps(Console())
     check_target(settings.out, settings.overwrite or settings.resume)
-    make_room(settings.folder, resume=settings.resume, overwrite=settings.overwrite)
+    make_room(settings.folder, settings.resume, settings.overwrite)
     with steps.step(f"Read {', '.join(settings.real)}") as step:
         frames = [frame for source in settings.real for frame in frames_of(source, settings.bands)]
         step.done(f"{len(frames)} frames, {sum(frame.size for frame in frames) / 1e6:.1f} Mpx")
@@ -112,6 +114,8 @@ def run_restorer_training(settings: RestorerSettings) -> None:
             restorer, summary = train_restorer(
                 frames, how, RestorerConfig(seed=settings.seed), on_progress=lambda part, _: step.advance(part), **rest
             )
+        except TrainingStopped as error:
+            raise ValueError(str(error)) from error
         except KeyboardInterrupt:
             steps.say(f"interrupted; {settings.folder} keeps what was learnt: run again with --resume")
             raise typer.Exit(130) from None
@@ -130,7 +134,6 @@ def restore_store(path: Path, out: Path, model: Path, steps: Steps, threshold: f
     OSError
         If there is no store, or `out` exists and is not empty.
     """
-    from astrogan.cli.refining import name_of
     from astrogan.dataset.backend import samples_of
     from astrogan.dataset.folder import StoreFolder, locked, make_folder
     from astrogan.dataset.reading import SampleStore

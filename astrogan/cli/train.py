@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from astrogan.cli.progress import Steps
 from astrogan.cli.refining import is_store, simulator_of
 from astrogan.cli.sky import lens_simulator, read_sky, weak_simulator
-from astrogan.cli.training_folder import make_room
 from astrogan.cli.work import RealSky, Simulated, differentiated, measure_out, simulate, train
 from catalogs.checks import one_of, within
 
@@ -120,11 +120,7 @@ def run_training(settings: TrainSettings) -> None:
         steps = Steps(Console(quiet=rank > 0))
         if rank == 0:
             check_target(settings.out, settings.overwrite or settings.resume)
-<<<<<<< HEAD
             make_room(settings.folder, settings.resume, settings.overwrite)
-=======
-            make_room(settings.folder, resume=settings.resume, overwrite=settings.overwrite)
->>>>>>> 7c18066 (Commands train restorer and restore, tests)
         real, lesson = data_of(settings.source, settings.seed, steps)
         bands = len(real.survey.bands)
         refiner = Refiner.load(settings.start) if settings.start else Refiner(RefinerConfig(bands=bands))
@@ -139,7 +135,6 @@ def run_training(settings: TrainSettings) -> None:
             trained.save(settings.out)
 
 
-<<<<<<< HEAD
 def make_room(folder: Path, resume: bool, overwrite: bool) -> None:
     """Remove the folder of an earlier run that is to be replaced, if it holds nothing else."""
     if resume and not (folder / "checkpoint.pt").is_file():
@@ -152,8 +147,6 @@ def make_room(folder: Path, resume: bool, overwrite: bool) -> None:
     shutil.rmtree(folder)
 
 
-=======
->>>>>>> 7c18066 (Commands train restorer and restore, tests)
 def data_of(source: Source, seed: int, steps: Steps) -> tuple[RealSky, Simulated]:
     """Real stamps, and simulated samples with what keeps their labels; all that can be refused is, before simulating.
 

@@ -62,6 +62,7 @@ def run_validate(settings: ValidateSettings, steps: Steps) -> Report:
     """
     from astrogan.dataset.files import check_target
     from astrogan.validation import validate, write_report
+    from astrogan.validation.leakage import refuse_leaks
 
     for path in (settings.page, settings.page.with_suffix(".json")):
         check_target(path, settings.overwrite)
@@ -75,6 +76,8 @@ def run_validate(settings: ValidateSettings, steps: Steps) -> Report:
             )
         }  # fmt: skip
         step.done(", ".join(f"{len(_pixels(one))} {name}" for name, one in sets.items() if one is not None))
+    if card is not None and len(_pixels(sets["real"]).shape) == 4:  # other shapes are refused with the rest
+        refuse_leaks(_pixels(sets["real"]), card)
     with steps.step("Refit labels"):
         tables = _fitted(sets["raw"], sets["synthetic"], settings)
     paths = {name: str(path) for name in ("real", "synthetic", "raw", "model") if (path := getattr(settings, name))}

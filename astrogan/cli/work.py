@@ -185,7 +185,10 @@ def measure_out(refiner: Refiner, lesson: Simulated, sky: RealSky, seed: int, st
         best = min(scores, key=lambda strength: scores[strength].auc)
         helps = scores[0.0].auc > scores[best].auc + scores[best].auc_error
         chosen = best if helps else 0.0
-        step.done(", ".join(f"{strength:g}: AUC {score.auc:.3f}" for strength, score in scores.items()))
+        told = ", ".join(f"{strength:g}: AUC {score.auc:.3f}" for strength, score in scores.items())
+        step.done(f"{told}; {chosen:g} of its change is added")
+    if chosen == 0.0:
+        steps.say("warning: it adds nothing, as at no strength are its stamps told less: train on more images")
     measured = refiner.with_strength(chosen)
     measured.card["strength"] = chosen
     measured.card["strength_auc"] = {f"{strength:g}": round(score.auc, 4) for strength, score in scores.items()}

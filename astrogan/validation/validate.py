@@ -229,6 +229,9 @@ def _notes(sets: _Sets, card: Mapping[str, Any] | None) -> list[str]:
         notes.append("No model card was given: whether training saw these real images was not checked.")
     else:
         notes.append("None of the real images is among those that the model's card names as its training images.")
+        strength = card.get("config", {}).get("strength")
+        if strength is not None:
+            notes.append(f"The model adds {strength:.0%} of the change that it would make.")
     return notes
 
 

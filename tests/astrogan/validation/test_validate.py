@@ -70,7 +70,9 @@ def test_other_images_fail_and_are_not_taken_for_refined_ones(galaxies) -> None:
 
 
 def test_without_a_reference_there_is_no_baseline(galaxies) -> None:
-    found = validate(galaxies(60, 1), galaxies(60, 2), images=0)
+    card = {"training_digests": {"real": stamp_digests(galaxies(60, 3))}, "config": {"strength": 0.25}}
+    found = validate(galaxies(60, 1), galaxies(60, 2), card=card, images=0)
+    assert any("adds 25% of the change" in note for note in found.numbers["notes"])
     assert all(row["classical"] is None for row in rows_of(found).values())
     assert found.numbers["verdict"]["classical_checks"] == 0
 

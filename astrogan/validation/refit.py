@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["einstein_radius_change", "refit"]
 
 Array = NDArray[np.float64]
+MOST_MODULUS = 0.99  # of the largest |e| or |g| of a label: differences for tangents must stay within
 
 
 def refit(
@@ -47,7 +48,8 @@ def refit(
     start : dict, optional
         Where to start from, instead of the truth, for some labels.
     iterations : int
-        Steps; one that would make chi squared worse is halved twice and tried again.
+        Steps, which end where a label's range does; one that would make chi squared worse is halved twice and tried
+        again.
 
     Returns
     -------
@@ -90,7 +92,22 @@ def _moved(labels: dict[str, Array], names: Sequence[str], step: Array) -> dict[
         change = step[:, column : column + width].reshape(value.shape)
         moved[name] = np.clip(value + change, LABELS[name].low, LABELS[name].high)
         column += width
+    for name in names:
+        if name.endswith(("e1", "e2", "g1", "g2")):
+            _keep_modulus(moved, f"{name[:-1]}1", f"{name[:-1]}2", names)
     return moved
+
+
+def _keep_modulus(moved: dict[str, Array], first: str, second: str, names: Sequence[str]) -> None:
+    """Shorten an ellipticity or a shear to an ellipse that there is: of the components, those in `names`."""
+    largest = MOST_MODULUS * LABELS[first].high
+    if first in names and second in names:
+        shrink = largest / np.maximum(np.hypot(moved[first], moved[second]), largest)
+        moved[first], moved[second] = moved[first] * shrink, moved[second] * shrink
+        return
+    free, fixed = (first, second) if first in names else (second, first)
+    room = np.sqrt(np.maximum(largest**2 - moved[fixed] ** 2, 0.0))
+    moved[free] = np.clip(moved[free], -room, room)
 
 
 def einstein_radius_change(simulator: Simulator, before: xr.Dataset, after: xr.Dataset) -> Measurement:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import xarray as xr
 
 from astrogan.validation import einstein_radius_change, label_drift, refit, shear_bias
 from simulators import StrongLens, WeakLens
+from simulators.psf import Gaussian
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +78,23 @@ def test_a_refit_goes_further_than_one_step(weak: WeakLens) -> None:
     assert found["radius"] == pytest.approx(moved["radius"].values, rel=1e-3)
     assert found["e1"] == pytest.approx(moved["e1"].values, abs=1e-3)
     assert found["flux"].shape == ds["flux"].shape
+
+
+@pytest.mark.parametrize(
+    ("names", "value", "start"), [(("e1", "e2"), 0.65, 0.5), (("g1", "g2"), 0.62, 0.1), (("g1",), 0.62, 0.1)]
+)
+def test_steps_that_overshoot_end_at_an_ellipse_that_there_is(
+    names: tuple[str, ...], value: float, start: float
+) -> None:
+    """Each component alone stays within its range, and both together make no ellipse."""
+    sharp = WeakLens(survey="lsst", bands="r", size=32, psf=Gaussian(0.1))
+    flat = {"flux": 1e4, "radius": 0.7, "n": 1.0, "x": 0.0, "y": 0.0, "g1": 0.0, "g2": 0.0, "kappa": 0.0}
+    flat |= {"e1": 0.0, "e2": 0.0} | dict.fromkeys((f"{names[0][0]}1", f"{names[0][0]}2"), value)
+    seen = sharp.observe(sharp.render({name: np.array([one]) for name, one in flat.items()}), 1)
+    exact = seen.assign(image=seen["image"].copy(data=seen["clean"].values))
+    found = refit(sharp, exact, names, start=dict.fromkeys(names, start), iterations=20)
+    for name in names:
+        assert found[name] == pytest.approx(value, abs=0.01)
 
 
 def test_an_injected_drift_of_the_einstein_radius_is_recovered(strong: StrongLens) -> None:

@@ -16,7 +16,7 @@ from simulators._sources import SATURATED, Sources
 from simulators.detection import cut_out
 from simulators.weak_lens import WeakLens
 
-__all__ = ["fitted_galaxies"]
+__all__ = ["fit_profiles", "fitted_galaxies"]
 
 Array = NDArray[np.float64]
 STEPS, CHUNK = 4, 100
@@ -90,14 +90,39 @@ def fitted_galaxies(
         labels[name] = (at - corner - (size - 1) / 2) * survey.pixel_scale
     own = _own_pixels(free, chosen, size)
     simulator = WeakLens(survey=survey, size=size, accuracy="fast")
+    return fit_profiles(simulator, stamps, own, labels, on_progress), chosen
+
+
+def fit_profiles(
+    simulator: WeakLens,
+    stamps: NDArray[np.float32],
+    own: NDArray[np.bool_],
+    start: dict[str, Array],
+    on_progress: Callable[[float], object] | None = None,
+) -> dict[str, Array]:
+    """Labels of one galaxy in each of the stamps, as `fitted_galaxies` fits them, under the simulator's PSF.
+
+    Parameters
+    ----------
+    simulator : WeakLens
+        Of Sersic profiles, with one PSF for all samples.
+    stamps : (N, band, y, x)
+        Background subtracted [image unit].
+    own : (N, y, x)
+        Pixels that are the galaxy's.
+    start : dict
+        ``flux`` (N, band) and `SHAPE` (N,): where to start, and centre of the priors.
+    on_progress : callable, optional
+        Told the part that is done.
+    """
     parts = []
-    for first in range(0, len(chosen), CHUNK):
+    for first in range(0, len(stamps), CHUNK):
         part = slice(first, first + CHUNK)
-        fit = _Fit(simulator, stamps[part], own[part], {name: values[part] for name, values in labels.items()})
+        fit = _Fit(simulator, stamps[part], own[part], {name: values[part] for name, values in start.items()})
         parts.append(fit.run())
         if on_progress is not None:
-            on_progress(min(1.0, (first + CHUNK) / len(chosen)))
-    return {name: np.concatenate([part[name] for part in parts]) for name in labels}, chosen
+            on_progress(min(1.0, (first + CHUNK) / len(stamps)))
+    return {name: np.concatenate([part[name] for part in parts]) for name in start}
 
 
 def _own_pixels(sources: Sources, these: NDArray[np.int64], size: int) -> NDArray[np.bool_]:

@@ -12,6 +12,7 @@ from astrogan.validation.tables import Measurement, mean_of
 from catalogs.checks import one_of, within
 from simulators.fit import label_shift
 from simulators.labels import LABELS
+from simulators.neighbours import NEIGHBOUR_LABELS
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -35,7 +36,7 @@ def refit(
     """Labels at which the simulator's expected image fits `image` best, given `variance`.
 
     Unlike `label_drift`, which is linear in the change, this follows the model as far as it goes; labels that are not
-    fitted keep their true values.
+    fitted keep their true values, and so do neighbours.
 
     Parameters
     ----------
@@ -60,7 +61,8 @@ def refit(
     for name in chosen:
         one_of("label", name, simulator.labels)
     within("iterations", iterations, 1, 1000)
-    labels = {name: np.array(samples[name].values, dtype=np.float64) for name in simulator.labels if name in samples}
+    known = (*simulator.labels, *simulator.layout.derived, *NEIGHBOUR_LABELS, "psf_index")
+    labels = {name: np.array(samples[name].values, dtype=np.float64) for name in known if name in samples}
     labels |= {name: np.array(np.broadcast_to(value, labels[name].shape)) for name, value in (start or {}).items()}
     data, variance = samples["image"].values.astype(np.float64), samples["variance"].values
     length = np.ones(len(data))

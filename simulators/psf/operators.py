@@ -9,10 +9,12 @@ from numpy.typing import NDArray
 
 from simulators.grid import PixelGrid
 from simulators.psf.base import PSF, Array, band_limit
+from simulators.streams import normal
 
 __all__ = ["padding", "separable_operators"]
 
 _WING = 3e-4  # light of a PSF that may be left out
+_LARGE, _RANGE, _ROUNDING = 1024, 192, 1e-9  # side of a table; singular values looked for; what may be left of it
 
 
 def padding(psfs: tuple[PSF, ...], grid: PixelGrid) -> int:
@@ -73,7 +75,7 @@ def _split(psf: PSF, axis: Array) -> tuple[Array, Array, Array]:
     A circular PSF is even and symmetric: a quarter of the table, its first row and column counted half, is enough.
     """
     if not psf.circular:
-        return np.linalg.svd(psf.brightness(axis[None, :], axis[:, None]), full_matrices=False)
+        return _leading(psf.brightness(axis[None, :], axis[:, None]))
     half = axis[len(axis) // 2 :]
     twice = np.full(len(half), math.sqrt(2.0))
     twice[0] = 1.0
@@ -83,3 +85,19 @@ def _split(psf: PSF, axis: Array) -> tuple[Array, Array, Array]:
     values, quarter = values[order], vectors[:, order] / twice[:, None]
     whole = np.concatenate([quarter[:0:-1], quarter])
     return whole * np.sign(values), np.abs(values), whole.T
+
+
+def _leading(table: Array) -> tuple[Array, Array, Array]:
+    """Singular value decomposition of a table, as far as it goes above rounding.
+
+    A PSF of some hundred pixels makes large tables of few singular values: these are decomposed within their range
+    (Halko, Martinsson & Tropp 2011, SIAM Rev. 53, 217), if it holds them.
+    """
+    if len(table) > _LARGE:
+        mixed = table @ normal(0, np.arange(len(table)), "psf.range", (_RANGE,))
+        span = np.linalg.qr(table @ (table.T @ np.linalg.qr(mixed)[0]))[0]
+        rows = span.T @ table
+        if np.abs(table - span @ rows).max() < _ROUNDING * np.abs(table).max():
+            u, s, v = np.linalg.svd(rows, full_matrices=False)
+            return span @ u, s, v
+    return np.linalg.svd(table, full_matrices=False)

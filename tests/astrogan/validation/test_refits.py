@@ -8,7 +8,7 @@ import xarray as xr
 
 from astrogan.validation import einstein_radius_change, label_drift, refit, shear_bias
 from simulators import StrongLens, WeakLens
-from simulators.psf import Gaussian
+from simulators.psf import Gaussian, PSFLibrary
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +95,18 @@ def test_steps_that_overshoot_end_at_an_ellipse_that_there_is(
     found = refit(sharp, exact, names, start=dict.fromkeys(names, start), iterations=20)
     for name in names:
         assert found[name] == pytest.approx(value, abs=0.01)
+
+
+def test_neighbours_and_the_own_psf_are_part_of_what_is_fitted() -> None:
+    psfs = PSFLibrary([Gaussian(0.6), Gaussian(0.9)])
+    crowded = WeakLens(survey="lsst", bands="r", size=32, psf=psfs, neighbours=0.1)
+    ds = crowded.simulate(6, 3)
+    assert set(ds["psf_index"].values) == {0.0, 1.0}
+    assert (ds["neighbour_flux"].values > 0).any()
+    exact = ds.assign(image=ds["image"].copy(data=ds["clean"].values))
+    found = refit(crowded, exact, ("flux", "x"), start={"x": ds["x"].values + 0.02})
+    assert found["flux"] == pytest.approx(ds["flux"].values, rel=1e-4)
+    assert found["x"] == pytest.approx(ds["x"].values, abs=1e-5)
 
 
 def test_an_injected_drift_of_the_einstein_radius_is_recovered(strong: StrongLens) -> None:

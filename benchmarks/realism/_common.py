@@ -5,6 +5,7 @@ Every seed leaves build/realism/NAME-SEED.figures.json; the page shows the worst
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import json
 import multiprocessing
@@ -40,11 +41,17 @@ RINGS, DRIFT = 60, 300
 Figures = dict[str, tuple[float, float]]
 
 
+def nothing(_: Sky) -> tuple[()]:
+    """What the classical set knows of a sky's galaxies, for which it has the catalogue."""
+    return ()
+
+
 @dataclass(frozen=True)
 class Experiment:
     """A sky to learn from, and how; `bands`, `size` and so on belong to `sky`.
 
-    `sky` reads the real images; `few` real ones train, all by default.
+    `sky` reads the real images; `few` real ones train, all by default. `simulator` draws what is refined; the classical
+    set has its PSF and noise, single galaxies, and of their population what `known` gives.
     """
 
     name: str
@@ -54,6 +61,8 @@ class Experiment:
     few: int | None = None
     lesson: int = LESSON
     regularisation: float = 0.01
+    simulator: Callable[[Sky, int], WeakLens] = weak_simulator
+    known: Callable[[Sky], Any] = nothing
 
 
 def told(real: np.ndarray, images: np.ndarray, seed: int, judges: tuple[str, ...]) -> Figures:
@@ -133,7 +142,7 @@ def _columns(one: Simulated, fit: tuple[str, ...]) -> list[str]:
 
 def learn(experiment: Experiment, sky: Sky, seed: int, steps: Steps) -> tuple[Refiner, Simulated]:
     """The refiner of one seed, and simulated stamps that it has not seen."""
-    stamps = simulate(weak_simulator(sky, experiment.size), experiment.lesson + JUDGED, seed, steps)
+    stamps = simulate(experiment.simulator(sky, experiment.size), experiment.lesson + JUDGED, seed, steps)
     lesson, judged = (stamps.part(slice(*ends)) for ends in ((0, experiment.lesson), (experiment.lesson, None)))
     real = RealSky.of(sky)
     if experiment.few is not None:
@@ -146,9 +155,11 @@ def learn(experiment: Experiment, sky: Sky, seed: int, steps: Steps) -> tuple[Re
     return measure_out(refiner, lesson, real, seed, steps), judged
 
 
-def classical(sky: Sky, size: int, seed: int) -> np.ndarray:
+def classical(experiment: Experiment, sky: Sky, seed: int) -> np.ndarray:
     """Single galaxies of the catalogue's population under the real PSF and noise: nothing else is measured."""
-    return np.asarray(WeakLens(survey=sky.survey, size=size).simulate(JUDGED, seed)["image"].values)
+    like = experiment.simulator(sky, experiment.size)
+    plain = dataclasses.replace(like, population=experiment.known(sky), neighbours=0.0)
+    return np.asarray(plain.simulate(JUDGED, seed)["image"].values)
 
 
 def start() -> tuple[float, Steps]:
@@ -173,7 +184,7 @@ def judged_by(experiment: Experiment, sky: Sky, refiner: Refiner, judged: Simula
     refuse_leaks(sky.held_out, refiner.card)
     made = refine(refiner, judged, seed)
     sets = {
-        "classical": classical(sky, experiment.size, seed),
+        "classical": classical(experiment, sky, seed),
         "raw": judged.image,
         "refined": made.image,
         "unprojected": made.control,

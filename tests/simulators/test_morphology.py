@@ -112,7 +112,7 @@ def test_gini_and_m20_are_their_formulas():
 @pytest.mark.reference
 def test_morphology_is_statmorphs():
     """To the scatter that other apertures (circles for ellipses), borders and sampling make at this noise."""
-    statmorph = pytest.importorskip("statmorph", reason="statmorph is not installed")
+    statmorph = pytest.importorskip("statmorph", reason="needs statmorph, in the dev extra")
     images = galaxies()
     ours = morphology(images)
     theirs = []

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from _common import DATA
 from numpy.typing import NDArray
-from scipy.ndimage import correlate1d, gaussian_filter
+from scipy.ndimage import gaussian_filter
 
 from catalogs import Band, Survey
 from simulators import StrongLens, streams
@@ -131,13 +131,6 @@ def without_pixel(psf: Array) -> PixelPSF:
     sharp = np.fft.ifft2(np.fft.fft2(psf) / np.outer(*response)).real
     u, values, v = np.linalg.svd(sharp)
     return PixelPSF((u[:, :RANK] * values[:RANK]) @ v[:RANK], SCALE)
-
-
-def with_pixel(psf: PixelPSF) -> Array:
-    """The same PSF as it is in images, of unit sum."""
-    response = np.array([1.0, 22.0, 1.0]) / 24.0
-    seen = correlate1d(correlate1d(np.asarray(psf.image), response, axis=0), response, axis=1)
-    return np.asarray(seen / seen.sum())
 
 
 def psfs(chosen: list[Lens]) -> list[Array]:

@@ -19,9 +19,10 @@ ROWS, COLUMNS = 6, 16
 
 def sheet(stamps: np.ndarray) -> np.ndarray:
     """Stamps (N, band, y, x) side by side, mean of the bands."""
-    white = stamps[: ROWS * COLUMNS].mean(axis=1)
+    rows = min(ROWS, len(stamps) // COLUMNS)
+    white = stamps[: rows * COLUMNS].mean(axis=1)
     ny, nx = white.shape[1:]
-    return white.reshape(ROWS, COLUMNS, ny, nx).swapaxes(1, 2).reshape(ROWS * ny, COLUMNS * nx)
+    return white.reshape(rows, COLUMNS, ny, nx).swapaxes(1, 2).reshape(rows * ny, COLUMNS * nx)
 
 
 def main(name: str, path: str) -> None:

@@ -33,7 +33,7 @@ FRACTION = 0.03  # of a bright pixel's light that may change: PSFs are known to 
 APERTURE, STEPS = 3.0, 4  # pixel; of the fits
 KEPT: tuple[Gate, ...] = (
     ("theta_E, mean", "%", 100, 0.2),
-    ("theta_E, median of |change|", "%", 100, 0.2),
+    ("theta_E, median size of change", "%", 100, 0.2),
     ("image flux, rms", "%", 100, 0),
     ("image place, rms", "pixel", 1, 0),
     ("label drift", "σ", 1, 0),
@@ -123,7 +123,7 @@ def einstein_radii(raw: Simulated, images: dict[str, np.ndarray]) -> dict[str, F
         change = after / before - 1.0
         mean = mean_of(change)
         middle = np.median(np.abs(change)), mean.error
-        found[name] = {"theta_E, mean": (mean.value, mean.error), "theta_E, median of |change|": middle}
+        found[name] = {"theta_E, mean": (mean.value, mean.error), "theta_E, median size of change": middle}
     return found
 
 

@@ -16,7 +16,7 @@ from _tables import put, rows
 
 from simulators.psf import PixelPSF
 
-FITTED, ITERATIONS, FINER = 3, 3, 3  # lenses; steps of a fit; rays per pixel and axis
+FITTED, ITERATIONS, FINER = 3, 1, 3  # lenses; steps of a fit, of which more do not converge; rays per pixel and axis
 SOLVER = {"min_distance": 0.02, "search_window": 4.0, "precision_limit": 1e-12, "num_iter_max": 200}
 STEP = 1e-5  # half the differences, of all parameters
 MASS = {

@@ -12,6 +12,7 @@ What is returned is x, bit for bit, wherever the probability of a defect 1 - pâ‚
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,26 +25,22 @@ from astrogan.models.defects import KINDS
 from astrogan.models.scaling import background, compress, good_pixels
 from astrogan.networks import DenseUNet, MultiScaleCritic
 from astrogan.networks.files import load_model, save_model
+from astrogan.networks.medians import median_of_nine
 from astrogan.networks.tiling import in_tiles
 from astrogan.training import cpu_threads, mixed_precision, pick_device
-from catalogs.checks import within
+from catalogs.checks import one_of, within
 from simulators.sensor import FLAGS, flag_attributes
 
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["Restored", "Restorer", "RestorerConfig", "RestorerNetwork", "median_of_nine"]
+__all__ = ["Restored", "Restorer", "RestorerConfig", "RestorerNetwork"]
 
 Array = NDArray[np.float32]
 MARGIN = 8  # pixels around an image, mirrored: the network's torus would join opposite sides
 LIMIT = 1e6  # sigmas beyond which pixels are all alike
 SMALLEST = 24
 CHUNK = 64  # stamps that are restored together
-# Exchanges that bring the median of nine values to place 4 (Smith 1996; Devillard 1998, "Fast median search")
-EXCHANGES = (
-    *((1, 2), (4, 5), (7, 8), (0, 1), (3, 4), (6, 7), (1, 2), (4, 5), (7, 8), (0, 3), (5, 8), (4, 7), (3, 6)),
-    *((1, 4), (2, 5), (4, 7), (4, 2), (6, 4), (4, 2)),
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,15 +67,6 @@ class RestorerConfig:
         limits = {"width": (2, 512), "levels": (1, 6), "layers": (1, 16), "critic_width": (4, 512)}
         for name, (low, high) in limits.items():
             within(f"restorer {name}", getattr(self, name), low, high)
-
-
-def median_of_nine(x: Tensor, step: int = 1) -> Tensor:
-    """Median (..., H, W) of each pixel and the eight around it that are `step` pixels away, on a torus."""
-    shifts = [(i, j) for i in (-step, 0, step) for j in (-step, 0, step)]
-    values = [torch.roll(x, shift, (-2, -1)) for shift in shifts]
-    for i, j in EXCHANGES:
-        values[i], values[j] = torch.minimum(values[i], values[j]), torch.maximum(values[i], values[j])
-    return values[4]
 
 
 class RestorerNetwork(nn.Module):
@@ -125,9 +113,9 @@ class Restored:
     clean : (N, H, W) float32
         The network's clean image, at every pixel.
     probability : (N, H, W) float32
-        Of a defect of any kind.
+        Of a defect of any kind that was looked for.
     kinds : (N, kinds, H, W) float32
-        Of each of `astrogan.models.defects.KINDS`.
+        Of each of `astrogan.models.defects.KINDS`, 0 for those that were not.
     flags : (N, H, W) uint8
         The bit of the likeliest kind where the probability reaches the threshold.
     """
@@ -159,7 +147,9 @@ class Restorer:
         critic = MultiScaleCritic(1, width=self.config.critic_width, seed=self.config.seed)
         self.networks = nn.ModuleDict({"restorer": RestorerNetwork(self.config), "critic": critic})
 
-    def apply(self, samples: xr.Dataset, *, threshold: float = 0.5, device: str = "auto") -> xr.Dataset:
+    def apply(
+        self, samples: xr.Dataset, *, threshold: float = 0.5, kinds: Sequence[str] = KINDS, device: str = "auto"
+    ) -> xr.Dataset:
         """Clean every stamp, or a frame; pixels where nothing is found stay as they are, bit for bit.
 
         The result has the clean `image`, in `mask` the bits of what was found added to those that were there, and
@@ -174,19 +164,22 @@ class Restorer:
             `variance` and `mask`, where there are, say which pixels are bad.
         threshold : float
             Probability from which on a pixel is replaced.
+        kinds : names
+            Of `astrogan.models.defects.KINDS`, what to look for; by default all.
 
         Raises
         ------
         ValueError
-            Where there is no such image, no pixel is good, the survey has no noise or other bands, or variance or mask
-            are of another shape.
+            For unknown kinds; where there is no such image, no pixel is good, the survey has no noise or other bands,
+            or variance or mask are of another shape.
         """
         image, unit = _image_of(samples), background(samples).numpy()[:, None, None]
         if image.shape[-3] != len(unit):
             raise ValueError(f"the samples have {image.shape[-3]} bands, their survey has {len(unit)}")
         good = good_pixels(samples)
         shape = (-1, *image.shape[-2:])
-        found = self.clean((image / unit).reshape(shape), good.reshape(shape), threshold=threshold, device=device)
+        how: dict[str, Any] = {"threshold": threshold, "kinds": kinds, "device": device}
+        found = self.clean((image / unit).reshape(shape), good.reshape(shape), **how)
         replaced = found.replaced.reshape(image.shape)
         restored = np.where(replaced, found.clean.reshape(image.shape) * unit, image).astype(np.float32)
         dims = samples["image"].dims
@@ -207,7 +200,13 @@ class Restorer:
         return {**about, "restorer_sha256": weights} if weights else about
 
     def clean(
-        self, planes: Array, good: NDArray[np.bool_] | None = None, *, threshold: float = 0.5, device: str = "auto"
+        self,
+        planes: Array,
+        good: NDArray[np.bool_] | None = None,
+        *,
+        threshold: float = 0.5,
+        kinds: Sequence[str] = KINDS,
+        device: str = "auto",
     ) -> Restored:
         """Clean planes (N, H, W) in background sigmas, the sky at 0.
 
@@ -224,6 +223,7 @@ class Restorer:
         if planes.ndim != 3 or (good is not None and good.shape != planes.shape):
             raise ValueError(f"planes {planes.shape} and good {getattr(good, 'shape', None)} are not one (N, H, W)")
         within("threshold", threshold, 0.0, 1.0, open_low=True)
+        wanted = np.isin(KINDS, [one_of("kind of defect", kind, KINDS) for kind in kinds])
         within("image size", planes.shape[-2:], SMALLEST, 1e6, "pixel")
         usable = np.isfinite(planes) if good is None else good & np.isfinite(planes)
         if not usable.any():
@@ -233,11 +233,11 @@ class Restorer:
         with cpu_threads(), torch.no_grad():
             network.to(where).eval()
             parts = [_judged(network, part[:, None].to(where)) for part in torch.split(filled, CHUNK)]
-        restored, kinds = (np.concatenate(column) for column in zip(*parts, strict=True))
-        kinds *= usable[:, None]
-        probability = np.minimum(kinds.sum(axis=1), np.float32(1.0))
-        bits = np.array([FLAGS[name] for name in KINDS], np.uint8)[kinds.argmax(axis=1)]
-        return Restored(restored, probability, kinds, np.where(probability >= threshold, bits, np.uint8(0)))
+        restored, each = (np.concatenate(column) for column in zip(*parts, strict=True))
+        each *= usable[:, None] & wanted[:, None, None]
+        probability = np.minimum(each.sum(axis=1), np.float32(1.0))
+        bits = np.array([FLAGS[name] for name in KINDS], np.uint8)[each.argmax(axis=1)]
+        return Restored(restored, probability, each, np.where(probability >= threshold, bits, np.uint8(0)))
 
     def save(self, path: str | Path) -> None:
         """Write ``<path>`` (safetensors) and its JSON card beside it."""

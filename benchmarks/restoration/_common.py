@@ -16,7 +16,7 @@ from astrogan.models import Restorer, RestorerConfig, RestorerTraining, train_re
 from astrogan.training import Budget
 from simulators.detection import read_frames
 
-__all__ = ["BUILD", "DATA", "ROOT", "SEEDS", "held_out", "lacosmic", "put", "rows", "scaled", "trained", "training"]
+__all__ = ["BUILD", "ROOT", "SEEDS", "held_out", "lacosmic", "put", "rows", "scaled", "trained", "training"]
 
 DATA = ROOT.parent / "shared" / "data"
 BUILD = ROOT / "build" / "restoration"

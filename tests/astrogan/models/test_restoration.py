@@ -12,7 +12,7 @@ from scipy.ndimage import median_filter
 from astrogan.dataset.sharding import write_store
 from astrogan.models import Restorer, RestorerConfig
 from astrogan.models.defects import KINDS
-from astrogan.models.restoration import median_of_nine
+from astrogan.networks.medians import median_of_nine
 from simulators.sensor import FLAGS
 
 SMALL = RestorerConfig(width=4, levels=3, critic_width=4)
@@ -68,6 +68,16 @@ def test_a_new_restorer_finds_what_is_likelier_than_not_to_be_something():
     assert np.allclose(found.probability, len(KINDS) / (1 + len(KINDS)))
     assert not found.flags.any()
     assert np.allclose(found.clean, 0.0, atol=1e-5)
+
+
+def test_what_is_not_looked_for_is_not_found(sky):
+    rays = wild().apply(sky, kinds=["cosmic_ray", "hot_pixel"])
+    assert set(np.unique(rays["mask"])) == {0, FLAGS["hot_pixel"], FLAGS["cosmic_ray"]}
+    assert (rays["defect_probability"] <= wild().apply(sky)["defect_probability"]).all()
+    quiet = rays["mask"].values == 0
+    assert np.array_equal(rays["image"].values[quiet], sky["image"].values[quiet])
+    with pytest.raises(ValueError, match="kind of defect"):
+        wild().apply(sky, kinds=["ray"])
 
 
 def test_bands_are_restored_each_by_itself(sky):

@@ -1,8 +1,8 @@
 """Conditional inpainting: what a survey did not observe, as mean, standard deviation and draws from the posterior.
 
-Two heads around a Gaussian process: mean and variance (Gaussian likelihood; Nix & Weigend 1994), and a sampler trained
-as rcGAN (Bendel, Ahmad & Schniter 2023) on a U-Net with Fourier units (Suvorov et al. 2022). What was observed is
-returned bit for bit.
+Two heads around a Gaussian process, whose mean is the linear estimator (LMMSE): mean and variance (Gaussian likelihood;
+Nix & Weigend 1994), and a sampler trained as rcGAN (Bendel, Ahmad & Schniter 2023), both U-Nets with Fourier units
+(Suvorov et al. 2022). What was observed is returned bit for bit.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class InpainterConfig:
     width: int = 24
     levels: int = 3
     fourier: bool = True
-    rank: int = 384
+    rank: int = 512
     critic_width: int = 24
     seed: int = 0
 
@@ -223,10 +223,10 @@ def windows_of(process: WindowProcess, part: Holes, white: Tensor) -> Windows:
     white : Tensor (N, D, C, S, S)
         White noise of D draws.
     """
-    base, spread, departures = process(part.image, part.known, part.sigma, white)
+    base, spread, departures = process(part.image, part.known, white)
     seen = part.known.flatten(2).any(2)
     if not bool(seen.all()):
-        level = process.amplitude[:, 0].mul(0.5).exp()[:, None, None]
+        level = process.amplitude[:, None, None]
         weight = seen.to(base.dtype)[..., None, None]
         guess = (base / level * weight).sum(1, keepdim=True) / weight.sum(1, keepdim=True).clamp(min=1.0) * level
         base = torch.where(seen[..., None, None], base, guess)

@@ -1,13 +1,13 @@
 """Gaussian processes over windows of pixels, conditioned on what was observed.
 
-The signal of a window is a·s, s ~ N(0, K) with a covariance K measured on real windows, seen with white noise of
-variance n: K and n are what a linear estimator (LMMSE) knows. The amplitude a is the window's own, the most probable
-one given its pixels, which makes the estimator not linear: a bright galaxy and a faint one are no longer smoothed
-alike. With Q = (a² K + n)⁻¹, u the pixels of the hole and k those that were observed,
+A window is a·x, x ~ N(0, K), with a covariance K of signal and noise together, measured on real windows of which each
+counts alike, and an amplitude a of its own. With Q = K⁻¹, u the pixels of the hole and k those that were observed,
 
-    x_u | x_k ~ N(-Q_uu⁻¹ Q_uk x_k, Q_uu⁻¹)      (Rasmussen & Williams 2006, eq. A.6, in terms of the precision)
+    x_u | x_k ~ N(-Q_uu⁻¹ Q_uk x_k, a² Q_uu⁻¹),    a² = x_kᵀ (K_kk)⁻¹ x_k / |k|
 
-whose size is that of the hole, not of what was observed.
+(Rasmussen & Williams 2006, eq. A.6, in terms of the precision, whose size is that of the hole). The mean is the linear
+estimator of least mean square error (LMMSE), whatever a is. K is kept as its largest axes and white noise for the rest
+(Tipping & Bishop 1999, eq. 7).
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from catalogs.checks import within
 
 __all__ = ["WindowProcess"]
 
-TURNS = 2  # of finding the amplitude anew
-GRID = torch.logspace(-2, 7, 91, dtype=torch.float64)  # a² that are tried, in units of the noise
+RIDGE = 1e-3  # least variance along an axis, in units of the mean
+PRIOR = 20.0  # pixels that the typical amplitude counts for beside those observed
 
 
 class WindowProcess(nn.Module):
@@ -38,26 +38,30 @@ class WindowProcess(nn.Module):
     basis : Tensor (size², rank)
         Orthonormal axes of K, which has unit mean variance.
     power : Tensor (rank,)
-        Variances along them, falling.
-    amplitude : Tensor (C, 2)
-        Mean and scatter of ln a² over training windows.
+        Variances along them beyond that of the rest, falling.
+    rest : Tensor ()
+        Variance along all other axes.
+    amplitude : Tensor (C,)
+        Geometric mean of a over training windows.
     """
 
     basis: Tensor
     power: Tensor
+    rest: Tensor
     amplitude: Tensor
 
-    def __init__(self, bands: int, size: int, rank: int = 384) -> None:
+    def __init__(self, bands: int, size: int, rank: int = 512) -> None:
         super().__init__()
         within("size", size, 8, 64, "pixels")
-        self.size, rank = size, min(rank, size**2)
+        self.size, rank = size, min(rank, size**2 - 1)
         self.register_buffer("basis", torch.zeros(size**2, rank))
         self.register_buffer("power", torch.zeros(rank))
-        self.register_buffer("amplitude", torch.tensor([[0.0, 3.0]]).repeat(bands, 1))
+        self.register_buffer("rest", torch.ones(()))
+        self.register_buffer("amplitude", torch.ones(bands))
 
     @torch.no_grad()
     def fit(self, images: Tensor) -> None:
-        """Measure K and the amplitudes on windows (N, C, size, size) in noise sigmas, each of which counts alike.
+        """Measure K and the amplitudes on windows (N, C, size, size).
 
         K is made symmetric under the eight symmetries of the square.
         """
@@ -65,26 +69,24 @@ class WindowProcess(nn.Module):
         square = flat.square().mean(1)
         flat, square = flat[square > 0], square[square > 0]
         covariance = (flat / square[:, None]).T @ flat / len(flat)
-        covariance -= torch.eye(len(covariance), dtype=torch.float64) * (1.0 / square).clamp(max=1.0).mean()
-        power, axes = torch.linalg.eigh(_symmetric(covariance, self.size))
+        powers, axes = torch.linalg.eigh(_symmetric(covariance, self.size))
+        powers = powers.flip(0).clamp(min=RIDGE)
         rank = self.basis.shape[1]
-        power = power[-rank:].flip(0).clamp(min=0.0)
-        power = power * (self.size**2 / power.sum().clamp(min=1e-12))
-        self.power.copy_(power)
-        self.basis.copy_(axes[:, -rank:].flip(1))
+        self.rest.copy_(powers[rank:].mean())
+        self.power.copy_((powers[:rank] - self.rest.double()).clamp(min=0.0))
+        self.basis.copy_(axes.flip(1)[:, :rank])
         for band in range(images.shape[1]):
-            squares = (images[:, band].flatten(1) @ self.basis).square().double()
-            logs = torch.tensor([self._amplitude(one, 1.0, None, 1.0) for one in squares]).log()
-            self.amplitude[band] = torch.stack([logs.mean(), logs.std().clamp(min=0.3)])
+            whole = images[:, band].flatten(1)
+            self.amplitude[band] = self._squares(whole).div(self.size**2).clamp(min=1e-12).log().mean().div(2).exp()
 
     @torch.no_grad()
-    def forward(self, x: Tensor, known: Tensor, sigma: Tensor, white: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, x: Tensor, known: Tensor, white: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Fill windows, band by band.
 
         Parameters
         ----------
-        x, sigma : Tensor (N, C, size, size)
-            Pixels, anything where they are not known, and their noise.
+        x : Tensor (N, C, size, size)
+            Pixels, anything where they are not known.
         known : Tensor (N, C, size, size) bool
         white : Tensor (N, D, C, size, size)
             White noise of D draws.
@@ -100,45 +102,34 @@ class WindowProcess(nn.Module):
         departures = torch.zeros_like(white)
         for n, c in (~known).flatten(2).any(2).nonzero().tolist():
             hole = ~known[n, c]
-            values = self._condition(
-                mean[n, c].flatten(), hole.flatten(), sigma[n, c].flatten(), c, white[n, :, c, hole]
-            )
+            values = self._condition(mean[n, c].flatten(), hole.flatten(), c, white[n, :, c, hole])
             for plane, value in zip((mean[n, c], std[n, c], departures[n, :, c]), values, strict=True):
                 plane[..., hole] = value.to(x.dtype)
         return mean, std, departures
 
-    def _condition(
-        self, x: Tensor, u: Tensor, sigma: Tensor, band: int, white: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    def _condition(self, x: Tensor, u: Tensor, band: int, white: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Mean, std (U,) and departures (D, U) in the hole `u` of one window, whose `x` is 0 there."""
-        seen = sigma[~u] if bool((~u).any()) else sigma
-        noise, share = float(seen.double().square().mean()), float((~u).double().mean())
-        along = self.basis.T @ x.to(self.basis.dtype)
-        a2 = self._amplitude(along.square().double(), noise, band, share)
-        rows = self.basis[u]
-        for turn in range(TURNS + 1):
-            gain = a2 * self.power / (a2 * self.power + noise)  # Q = (1 - V gain Vᵀ) / n
-            q_uu = (torch.eye(len(rows), dtype=rows.dtype) - (rows * gain) @ rows.T).double() / noise
-            pull = ((rows * gain) @ along).double() / noise  # -Q_uk x_k, x_u being 0
-            factor = torch.linalg.cholesky(q_uu)
-            mean = torch.cholesky_solve(pull[:, None], factor)[:, 0]
-            root = torch.linalg.solve_triangular(factor, torch.eye(len(rows), dtype=torch.float64), upper=False)
-            if turn < TURNS:  # the amplitude, of the window as it is expected to be (EM: Dempster et al. 1977)
-                full = along + rows.T @ mean.to(rows.dtype)
-                open_ = (rows.T @ root.T.to(rows.dtype)).square().sum(1)
-                a2 = self._amplitude((full.square() + open_).double(), noise, band, 1.0)
-        return mean, root.square().sum(0).sqrt(), white.double() @ root
+        rows, gain = self.basis[u], self._gain()
+        q_uu = torch.eye(len(rows), dtype=torch.float64) - ((rows * gain) @ rows.T).double()
+        factor = torch.linalg.cholesky(q_uu / self.rest.double())
+        pull = ((rows * gain) @ (self.basis.T @ x.to(rows.dtype))).double() / self.rest.double()  # -Q_uk x_k
+        mean = torch.cholesky_solve(pull[:, None], factor)[:, 0]
+        full = x.to(rows.dtype).clone()
+        full[u] = mean.to(rows.dtype)
+        total = self._squares(full[None])[0] + PRIOR * self.amplitude[band].square()  # x̂ᵀ Q x̂ = x_kᵀ (K_kk)⁻¹ x_k
+        amplitude = (total / (int((~u).sum()) + PRIOR)).sqrt().double()
+        root = torch.linalg.solve_triangular(factor, torch.eye(len(rows), dtype=torch.float64), upper=False)
+        return mean, amplitude * root.square().sum(0).sqrt(), amplitude * (white.double() @ root)
 
-    def _amplitude(self, along: Tensor, noise: float, band: int | None, share: float) -> float:
-        """The most probable a², given squares along the axes (rank,) of a window of which a `share` was observed."""
-        grid = GRID * noise
-        power = share * self.power.double() + (1.0 - share)  # a hole leaks power from each axis to all others
-        total = grid[:, None] * power + noise
-        probability = -0.5 * (along / max(share, 1e-6) / total + total.log()).sum(1) * share
-        if band is not None:
-            centre, width = self.amplitude[band].double()
-            probability = probability - 0.5 * ((grid.log() - centre) / width).square()
-        return float(grid[probability.argmax()])
+    def _gain(self) -> Tensor:
+        """Q = (1 - V gain Vᵀ) / rest."""
+        return self.power / (self.power + self.rest)
+
+    def _squares(self, windows: Tensor) -> Tensor:
+        """xᵀ Q x of whole windows (N, size²)."""
+        along = (windows @ self.basis).square() @ (1.0 - self._gain())
+        beyond = (windows - windows @ self.basis @ self.basis.T).square().sum(1)
+        return (along + beyond) / self.rest
 
 
 def _symmetric(covariance: Tensor, size: int) -> Tensor:

@@ -17,7 +17,7 @@ EDGE, SCALE = 1600, 0.339  # x between train and val [pixel]; arcsec
 SIZE, STAMP = 32, 48  # windows, and the training stamps they are cut from [pixel]
 FAINTEST, BRIGHTEST = 7.0, 17.0  # SNR of sources in training stamps; magnitude of stars left out
 SNR = 10.0  # of galaxies that are judged
-JITTER, TWICE = 8, 2  # pixels that judged galaxies are off the middle of their windows; windows of each
+JITTER, TWICE = 8, 1  # pixels that judged galaxies are off the middle of their windows; windows of each
 
 
 @dataclass(frozen=True)

@@ -27,8 +27,8 @@ from astrogan.validation.lmmse import Lmmse
 BUILD = ROOT / "build" / "inpainting"
 KINDS = ("block", "three columns", "trail", "scatter")
 SEEDS = (1, 2, 3)
-IMAGES, WIDTH, WINDOWS = 48_000, 16, 10_000
-DRAWS = 32
+IMAGES, WIDTH, WINDOWS = 12_000, 16, 3_000
+DRAWS = 16
 
 
 def learn(sky: Sky, seed: int) -> tuple[Inpainter, float]:

@@ -175,7 +175,8 @@ def test_a_frame_is_filled_without_seams(trained):
     draws = out["image_draws"].values[..., 58:62] / np.array([2.0, 3.0])[:, None, None]
     steps = np.square(np.diff(draws, axis=2)).mean(axis=(0, 1, 3))
     assert steps.max() < 2.5 * np.median(steps)
-    assert np.abs(out["image"].values[..., 58:62]).max() < 6
+    mean = out["image"].values[..., 58:62] / np.array([2.0, 3.0])[:, None, None]
+    assert mean.std() < 1.0, "of sky, a mean knows little: it scatters less than its pixels"
 
 
 def test_file_round_trip_and_kinds_of_models(tmp_path, trained, holed):

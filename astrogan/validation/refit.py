@@ -12,7 +12,6 @@ from astrogan.validation.tables import Measurement, mean_of
 from catalogs.checks import one_of, within
 from simulators.fit import label_shift
 from simulators.labels import LABELS
-from simulators.neighbours import NEIGHBOUR_LABELS
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -57,6 +56,8 @@ def refit(
     dict
         Fitted labels, in the shapes of `samples`.
     """
+    from simulators.neighbours import NEIGHBOUR_LABELS
+
     chosen = tuple(names or simulator.fits[0])
     for name in chosen:
         one_of("label", name, simulator.labels)

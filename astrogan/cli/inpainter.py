@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from astrogan.cli.options import Bands, Overwrite, PixelScale, Seed, Store
+from astrogan.cli.options import Bands, Minutes, NewDirectory, Overwrite, PixelScale, Resume, Seed, Store, Weights
 
 __all__ = ["inpaint", "train_inpainter"]
 
 
 def train_inpainter(
-    out: Annotated[Path, typer.Option(help="Weights to write, ending in .safetensors; the card goes beside them.")],
+    out: Weights,
     real: Annotated[
         str,
         typer.Option(help="Real sky: a sample store, 'hubble', a FITS/HDF5 file, or a folder of FITS files by band."),
@@ -22,9 +22,9 @@ def train_inpainter(
     pixel_scale: PixelScale = None,
     size: Annotated[int, typer.Option(help="Side of the windows that the networks see [pixel].")] = 32,
     width: Annotated[int, typer.Option(help="Channels of the networks at full resolution.")] = 24,
-    minutes: Annotated[float | None, typer.Option(help="Minutes of training; 10 without --images.")] = None,
+    minutes: Minutes = None,
     images: Annotated[int | None, typer.Option(help="Windows to show in training.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint beside the weights.")] = False,
+    resume: Resume = False,
     masks: Annotated[str | None, typer.Option(help="Kinds of holes, such as 'columns,block'; all by default.")] = None,
     loss: Annotated[str, typer.Option(help="Of the draws: r3 (R3GAN) or simgan (local cross-entropy).")] = "r3",
     windows: Annotated[int, typer.Option(help="Windows with holes drawn from the real stamps.")] = 8000,
@@ -35,17 +35,18 @@ def train_inpainter(
 ) -> None:
     """Train an inpainter on real sky; of whole images, some strips are never looked at."""
     from astrogan.cli.inpainting import Lesson, train_and_save
+    from astrogan.cli.training_run import TrainingRun
 
-    how = {"loss": loss, "windows": windows, "batch_size": batch_size, "learning_rate": rate, "seed": seed}
+    how = {"loss": loss, "windows": windows, "batch_size": batch_size, "learning_rate": rate}
     if masks is not None:
         how["masks"] = tuple(name.strip() for name in masks.split(","))
-    lesson = Lesson(out, real, bands, pixel_scale, size, width, minutes, images, resume, overwrite, seed, how)
-    train_and_save(lesson)
+    run = TrainingRun(out, minutes, images, resume, seed, overwrite)
+    train_and_save(run, Lesson(real, bands, pixel_scale, size, width, how))
 
 
 def inpaint(
     store: Store,
-    out: Annotated[Path, typer.Option(help="Directory to make.")],
+    out: NewDirectory,
     model: Annotated[Path, typer.Option(help="A model file (.safetensors).")],
     samples: Annotated[int, typer.Option(help="Draws from the posterior of every sample.")] = 0,
     flags: Annotated[

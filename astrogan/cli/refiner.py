@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from astrogan.cli.options import Bands, NewDirectory, Overwrite, PixelScale, Seed, Store
+from astrogan.cli.options import Bands, Minutes, NewDirectory, Overwrite, PixelScale, Resume, Seed, Store, Weights
 
 __all__ = ["refine", "train_refiner"]
 
@@ -17,9 +17,7 @@ MomentsOnly = Annotated[
 
 
 def train_refiner(
-    out: Annotated[
-        Path, typer.Option("--out", "-o", help="Weights to write, ending in .safetensors; the card goes beside them.")
-    ],
+    out: Weights,
     real: Annotated[
         str,
         typer.Option(help="Real sky: a sample store, 'hubble', a FITS/HDF5 file, or a folder of FITS files by band."),
@@ -31,9 +29,9 @@ def train_refiner(
     pixel_scale: PixelScale = None,
     galaxies: Annotated[int, typer.Option(help="Simulated samples to train on; the first of a store.")] = 2000,
     size: Annotated[int, typer.Option(help="Side of the stamps [pixel]; that of the store, where one is given.")] = 32,
-    minutes: Annotated[float | None, typer.Option(help="Minutes of training; 10 without --images.")] = None,
+    minutes: Minutes = None,
     images: Annotated[int | None, typer.Option(help="Stamps to show in training.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint beside the weights.")] = False,
+    resume: Resume = False,
     loss: Annotated[str, typer.Option(help="r3 (R3GAN) or simgan (local cross-entropy).")] = "r3",
     features: Annotated[str, typer.Option(help="What may not change: identity, blurred or bands.")] = "identity",
     augment: Annotated[
@@ -51,11 +49,12 @@ def train_refiner(
 
     Several processes train as one under torchrun: torchrun --nproc-per-node 2 -m astrogan train refiner ...
     """
-    from astrogan.cli.train import Source, TrainSettings, run_training
+    from astrogan.cli.train import Method, Source, run_training
+    from astrogan.cli.training_run import TrainingRun
 
     source = Source(real, sim, bands, pixel_scale, galaxies, size, moments_only)
     how = {"loss": loss, "features": features, "augment": augment, "batch_size": batch_size, "compile": compile}
-    run_training(TrainSettings(out, source, minutes, images, resume, start, rate, seed, overwrite, how))
+    run_training(TrainingRun(out, minutes, images, resume, seed, overwrite), source, Method(start, rate, how))
 
 
 def refine(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from astrogan.cli.progress import Steps
+from astrogan.cli.rewriting import batch_size, name_of, rewrite_store
 from catalogs import Survey
 
 if TYPE_CHECKING:
@@ -17,26 +17,11 @@ if TYPE_CHECKING:
 
     from astrogan.models import Refiner
 
-__all__ = ["is_store", "name_of", "refine_store", "simulator_of"]
+__all__ = ["refine_store", "simulator_of"]
 
 PROBED = 4  # samples that are rendered again
 SAME = 0.02  # how far a sample may be from what its simulator makes again [σ]
 PIXELS = 2**21  # of the samples that are refined together
-
-
-def is_store(path: str | os.PathLike[str]) -> bool:
-    """Whether there is a sample store: a directory with a manifest, or a file that astrogan wrote."""
-    import h5py
-
-    from astrogan.dataset.manifest import MANIFEST
-
-    place = Path(path)
-    if place.is_dir():
-        return (place / MANIFEST).is_file()
-    if place.suffix != ".h5" or not h5py.is_hdf5(place):
-        return False
-    with h5py.File(place) as file:
-        return "astrogan" in str(file.attrs.get("Conventions", ""))
 
 
 def simulator_of(path: str | os.PathLike[str], samples: xr.Dataset) -> Any:
@@ -116,9 +101,7 @@ def refine_store(
     """
     from astrogan.dataset.backend import samples_of
     from astrogan.dataset.codec import check_codec
-    from astrogan.dataset.folder import StoreFolder, locked, make_folder
     from astrogan.dataset.reading import SampleStore
-    from astrogan.dataset.sharding import write_shard
     from astrogan.models import Refiner, shipped_weights
 
     check_codec(codec)
@@ -127,16 +110,21 @@ def refine_store(
     samples = samples_of(store)
     _check_fit(refiner, samples, model, path)
     simulator = None if moments_only else simulator_of(path, samples)
-    origin = {"refined_from": name_of(store), "refined_by": Path(model).name}
-    with steps.step(f"Refine {len(store)} samples of {path}") as step, locked(folder := make_folder(out)):
-        made = StoreFolder(folder)
-        for number, (start, stop) in enumerate(zip(store.starts[:-1].tolist(), store.starts[1:].tolist(), strict=True)):
-            batches = _refined(refiner, samples.isel(sample=slice(start, stop)), simulator, seed, device, origin)
-            made.add(*write_shard(batches, folder, number, stop - start, codec))
-            step.advance(stop / len(store))
-        made.finish()
-        step.done("adaptive moments are kept" if moments_only else "fitted labels and adaptive moments are kept")
-    return len(store)
+
+    def refined(batch: xr.Dataset) -> xr.Dataset:
+        tangents = None if simulator is None else simulator.tangent(batch)
+        return refiner.apply(batch, tangents, seed=seed, device=device)
+
+    return rewrite_store(
+        store,
+        out,
+        refined,
+        steps,
+        said=("Refine", "adaptive moments are kept" if moments_only else "fitted labels and adaptive moments are kept"),
+        batch=batch_size(samples, PIXELS),  # bounds the memory of their tangents
+        origin={"refined_from": name_of(store), "refined_by": Path(model).name},
+        codec=codec,
+    )
 
 
 def _check_fit(refiner: Refiner, samples: xr.Dataset, model: str, path: Path) -> None:
@@ -145,23 +133,3 @@ def _check_fit(refiner: Refiner, samples: xr.Dataset, model: str, path: Path) ->
         raise ValueError(f"{model} refines {refiner.config.bands} bands, {path} has {len(bands)}: {', '.join(bands)}")
     if "variance" not in samples.variables:
         raise ValueError(f"{path} has no variance: a refiner needs the noise of every pixel")
-
-
-def _refined(
-    refiner: Refiner, samples: xr.Dataset, simulator: Any, seed: int, device: str, origin: dict[str, str]
-) -> Iterator[xr.Dataset]:
-    """Refined batches, of a size that bounds the memory of their tangents."""
-    pixels = samples.sizes["band"] * samples.sizes["y"] * samples.sizes["x"]
-    size = max(1, min(256, PIXELS // pixels))
-    for start in range(0, samples.sizes["sample"], size):
-        batch = samples.isel(sample=slice(start, start + size)).load()
-        tangents = None if simulator is None else simulator.tangent(batch)
-        yield refiner.apply(batch, tangents, seed=seed, device=device).assign_attrs(origin)
-
-
-def name_of(store: Any) -> str:
-    """What names the content of a store: the hash of its manifest, or the digest in its file."""
-    from astrogan.dataset.manifest import MANIFEST
-    from astrogan.dataset.verification import file_sha256
-
-    return file_sha256(store.path / MANIFEST) if store.manifest is not None else str(store.extra["content_digest"])

@@ -7,35 +7,33 @@ from typing import Annotated
 
 import typer
 
-from astrogan.cli.options import Bands, Overwrite, Seed
+from astrogan.cli.options import Bands, Minutes, Overwrite, Resume, Seed, Weights
 
 __all__ = ["restore", "train_restorer"]
 
 
 def train_restorer(
-    out: Annotated[
-        Path, typer.Option("--out", "-o", help="Weights to write, ending in .safetensors; the card goes beside them.")
-    ],
+    out: Weights,
     real: Annotated[
         list[str] | None,
         typer.Option(help="Real frames without defects: 'hubble' or FITS/HDF5 files or folders; repeat it for more."),
     ] = None,
     bands: Bands = None,
-    minutes: Annotated[float | None, typer.Option(help="Minutes of training; 10 without --images.")] = None,
+    minutes: Minutes = None,
     images: Annotated[int | None, typer.Option(help="Windows to show in training.")] = None,
     windows: Annotated[int, typer.Option(help="Windows with simulated defects to make before.")] = 1600,
     size: Annotated[int, typer.Option(help="Side of the windows [pixel].")] = 112,
     loss: Annotated[str, typer.Option(help="r3 (R3GAN) or simgan (cross-entropy, as in ID-CGAN).")] = "r3",
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint beside the weights.")] = False,
+    resume: Resume = False,
     seed: Seed = 0,
     overwrite: Overwrite = False,
 ) -> None:
     """Train a restorer: simulated cosmic rays, trails, bleeding and hot pixels over real frames."""
-    from astrogan.cli.restoring import RestorerSettings, run_restorer_training
+    from astrogan.cli.restoring import train_and_save
+    from astrogan.cli.training_run import TrainingRun
 
-    sources = tuple(real or ("hubble",))
     how = {"windows": windows, "size": size, "loss": loss}
-    run_restorer_training(RestorerSettings(out, sources, bands, minutes, images, resume, seed, overwrite, how))
+    train_and_save(TrainingRun(out, minutes, images, resume, seed, overwrite), real or ["hubble"], bands, how)
 
 
 def restore(
@@ -50,8 +48,8 @@ def restore(
     from rich.console import Console
 
     from astrogan.cli.progress import Steps
-    from astrogan.cli.refining import is_store
     from astrogan.cli.restoring import restore_fits, restore_store
+    from astrogan.cli.rewriting import is_store
 
     steps = Steps(Console(stderr=True))
     if is_store(source):

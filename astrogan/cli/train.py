@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-import shlex
-import shutil
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from astrogan.cli.progress import Steps
-from astrogan.cli.refining import is_store, simulator_of
+from astrogan.cli.refining import simulator_of
+from astrogan.cli.rewriting import is_store
 from astrogan.cli.sky import lens_simulator, read_sky, weak_simulator
+from astrogan.cli.training_run import TrainingRun
 from astrogan.cli.work import RealSky, Simulated, differentiated, measure_out, simulate, train
 from catalogs.checks import one_of, within
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from astrogan.training import Budget
-
-__all__ = ["Source", "TrainSettings", "make_room", "run_training"]
+__all__ = ["Method", "Source", "run_training"]
 
 FOLLOWING = {"WeakLens": weak_simulator, "StrongLens": lens_simulator}  # simulators that follow a measured sky
 RATE_END = 0.1  # of the learning rate at the start
-MINUTES = 10.0
 
 
 @dataclass(frozen=True)
@@ -52,45 +48,18 @@ class Source:
 
 
 @dataclass(frozen=True)
-class TrainSettings:
-    """What to train on, for how long, how, and where the weights go; beside them a folder takes log and checkpoint."""
+class Method:
+    """How to train: what to start from, the learning rate at the start, and more of `RefinerTraining`."""
 
-    out: Path
-    source: Source
-    minutes: float | None = None
-    images: int | None = None
-    resume: bool = False
     start: Path | None = None
     rate: float = 2e-3
-    seed: int = 0
-    overwrite: bool = False
-    how: dict[str, Any] = field(default_factory=dict)
+    rest: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.minutes is not None:
-            within("minutes", self.minutes, 0.0, 1e4, "min", open_low=True)
-        if self.images is not None:
-            within("images", self.images, 1, 1e12)
         within("rate", self.rate, 0.0, 1.0, open_low=True)
-        within("seed", self.seed, 0, 2**62)
-        if self.out.suffix != ".safetensors":
-            raise ValueError(f"{self.out.name}: a model file ends in .safetensors")
-
-    @property
-    def folder(self) -> Path:
-        """Where log and checkpoint go."""
-        return self.out.with_suffix(".training")
-
-    @property
-    def budget(self) -> Budget:
-        """Images, minutes, or both, whichever is spent first; 10 minutes by default."""
-        from astrogan.training import Budget
-
-        minutes = MINUTES if self.minutes is None and self.images is None else self.minutes
-        return Budget(self.images, None if minutes is None else 60.0 * minutes)
 
 
-def run_training(settings: TrainSettings) -> None:
+def run_training(run: TrainingRun, source: Source, method: Method) -> None:
     """Read the sky, simulate, train, write weights and card; the first of several processes tells and writes.
 
     Raises
@@ -102,49 +71,29 @@ def run_training(settings: TrainSettings) -> None:
     ValueError, OSError
         For images that cannot be used, weights that do not fit, or a file that exists or cannot be made.
     """
-    import typer
     from rich.console import Console
 
-    from astrogan.dataset.files import check_target
     from astrogan.models import Refiner, RefinerConfig, RefinerTraining
     from astrogan.training import process_group
 
     how = RefinerTraining(
-        settings.budget,
-        learning_rate=settings.rate,
-        final_rate=RATE_END * settings.rate,
-        seed=settings.seed,
-        **settings.how,
+        run.budget,
+        learning_rate=method.rate,
+        final_rate=RATE_END * method.rate,
+        seed=run.seed,
+        **method.rest,
     )
     with process_group() as rank:
         steps = Steps(Console(quiet=rank > 0))
         if rank == 0:
-            check_target(settings.out, settings.overwrite or settings.resume)
-            make_room(settings.folder, settings.resume, settings.overwrite)
-        real, lesson = data_of(settings.source, settings.seed, steps)
+            run.make_room()
+        real, lesson = data_of(source, run.seed, steps)
         bands = len(real.survey.bands)
-        refiner = Refiner.load(settings.start) if settings.start else Refiner(RefinerConfig(bands=bands))
-        try:
-            trained = train(real, lesson, refiner, how, steps, settings.folder, resume=settings.resume)
-        except KeyboardInterrupt:
-            steps.say(f"interrupted; {settings.folder} keeps what was learnt: run again with --resume")
-            raise typer.Exit(130) from None
+        refiner = Refiner.load(method.start) if method.start else Refiner(RefinerConfig(bands=bands))
+        with run.interruptible(steps):
+            trained = train(real, lesson, refiner, how, steps, run.folder, resume=run.resume)
         if rank == 0:
-            trained = measure_out(trained, lesson, real, settings.seed, steps)
-            trained.card["command"] = shlex.join(["astrogan", *sys.argv[1:]])
-            trained.save(settings.out)
-
-
-def make_room(folder: Path, resume: bool, overwrite: bool) -> None:
-    """Remove the folder of an earlier run that is to be replaced, if it holds nothing else."""
-    if resume and not (folder / "checkpoint.pt").is_file():
-        raise FileNotFoundError(f"{folder} holds no checkpoint to resume from")
-    if resume or not overwrite or not folder.is_dir():
-        return
-    others = sorted({path.name for path in folder.iterdir()} - {"log.jsonl", "checkpoint.pt"})
-    if others:
-        raise FileExistsError(f"{folder} holds more than a training run ({', '.join(others)}); it is not overwritten")
-    shutil.rmtree(folder)
+            run.save(measure_out(trained, lesson, real, run.seed, steps))
 
 
 def data_of(source: Source, seed: int, steps: Steps) -> tuple[RealSky, Simulated]:

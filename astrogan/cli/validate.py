@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from astrogan.cli.options import Weights
+
 __all__ = ["train_features", "validate"]
 
 
@@ -52,9 +54,7 @@ def validate(
 
 
 def train_features(
-    out: Annotated[
-        Path, typer.Option("--out", "-o", help="Weights to write, ending in .safetensors; the card goes beside them.")
-    ],
+    out: Weights,
     galaxies: Annotated[int, typer.Option(help="Simulated galaxies to train on.")] = 15_000,
     images: Annotated[int, typer.Option(help="Stamps shown in all.")] = 200_000,
     seed: Annotated[int, typer.Option(help="Key of all random numbers.")] = 0,

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from astrogan.models.refiner import Refiner
 
-__all__ = ["frame_constraints", "project_frame", "refine_frame"]
+__all__ = ["as_sample", "frame_constraints", "project_frame", "refine_frame"]
 
 Array = NDArray[np.float64]
 OBJECTS = 256  # whose templates are made together
@@ -55,7 +55,7 @@ def refine_frame(
         if name not in frame.variables:
             raise ValueError(f"the frame has no variable {name!r}; give what Field.simulate or Field.observe returned")
     within("size", size, 8, 512, "pixels")
-    stamps = as_stamps(_as_sample(frame))
+    stamps = as_stamps(as_sample(frame))
     with cpu_threads(), refiner.ready(device) as where:
         residual = refiner.residual(stamps, seed, where)[0].cpu()
     if label_safe:
@@ -67,7 +67,7 @@ def refine_frame(
     return frame.assign(image=frame["image"].copy(data=image)).assign_attrs(refiner.provenance(safe, seed))
 
 
-def _as_sample(frame: xr.Dataset) -> xr.Dataset:
+def as_sample(frame: xr.Dataset) -> xr.Dataset:
     """The frame's planes as those of one sample."""
     planes = {name: frame[name] for name in ("image", "variance", "mask") if name in frame.variables}
     one = frame[[]].assign({name: plane.expand_dims("sample") for name, plane in planes.items()})

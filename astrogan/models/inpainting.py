@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from astrogan.dataset.schema import PLANES
+from astrogan.models.frames import as_sample
 from astrogan.models.holes import Holes, as_holes, white_noise
 from astrogan.models.inpainting_networks import MeanNetwork, SamplerNetwork, Windows
 from astrogan.networks import MultiScaleCritic
@@ -139,7 +140,7 @@ class Inpainter:
         if samples.sizes["band"] != self.config.bands:
             raise ValueError(f"the inpainter has {self.config.bands} bands, the samples have {samples.sizes['band']}")
         frame = "sample" not in samples.dims
-        planes = _as_sample(samples) if frame else samples
+        planes = as_sample(samples) if frame else samples
         holes = as_holes(planes, flags)
         filled = self.fill(holes, n, seed=seed, device=device)
         made = _with_filled(planes, holes, filled)
@@ -248,13 +249,6 @@ def _padded(holes: Holes, shape: tuple[int, int]) -> Holes:
     image, known = (nn.functional.pad(one, rim) for one in (holes.image, holes.known))
     sigma = nn.functional.pad(holes.sigma, rim, mode="replicate")
     return Holes(image, sigma, known, holes.psf, holes.ids, holes.unit)
-
-
-def _as_sample(frame: xr.Dataset) -> xr.Dataset:
-    """The frame's planes as those of one sample."""
-    planes = {name: frame[name] for name in ("image", "variance", "mask") if name in frame.variables}
-    one = frame[[]].assign({name: plane.expand_dims("sample") for name, plane in planes.items()})
-    return one.assign(sample_id=("sample", [int(frame.attrs.get("field", 0))]))
 
 
 def _names(n: int) -> tuple[str, ...]:

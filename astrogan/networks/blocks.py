@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-__all__ = ["GAIN", "ResidualBlock", "activation", "conv", "generator", "wrap"]
+__all__ = ["GAIN", "ResidualBlock", "activation", "check_sides", "conv", "doubled", "generator", "wrap"]
 
 SLOPE = 0.2
 GAIN = math.sqrt(2.0 / (1.0 + SLOPE**2))
@@ -65,6 +65,17 @@ def wrap(x: Tensor) -> Tensor:
     """Pad (N, C, H, W) by one pixel on every side, circularly."""
     padded: Tensor = _Wrap.apply(x)  # type: ignore[no-untyped-call]  # torch gives autograd.Function no types
     return padded
+
+
+def check_sides(x: Tensor, factor: int) -> None:
+    """Refuse images (N, C, H, W) that cannot be halved down to 1 / `factor` of their sides, by a ValueError."""
+    if any(side % factor for side in x.shape[-2:]):
+        raise ValueError(f"image of {tuple(x.shape[-2:])} pixels: sides must be multiples of {factor}")
+
+
+def doubled(x: Tensor) -> Tensor:
+    """Every pixel of (N, C, H, W) repeated, to (N, C, 2 H, 2 W)."""
+    return x.repeat_interleave(2, -1).repeat_interleave(2, -2)
 
 
 def conv(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from astrogan.networks.blocks import GAIN, activation, conv, generator, wrap
+from astrogan.networks.blocks import GAIN, activation, check_sides, conv, doubled, generator, wrap
 from catalogs.checks import within
 
 __all__ = ["DenseUNet"]
@@ -82,8 +82,7 @@ class DenseUNet(nn.Module):
         ValueError
             If H or W is no multiple of `factor`.
         """
-        if any(side % self.factor for side in x.shape[-2:]):
-            raise ValueError(f"image of {tuple(x.shape[-2:])} pixels: sides must be multiples of {self.factor}")
+        check_sides(x, self.factor)
         x, skips = self.entry(wrap(x)), []
         for level, block in enumerate(self.down):
             x = block(x)
@@ -91,7 +90,7 @@ class DenseUNet(nn.Module):
                 skips.append(x)
                 x = self.narrow[level](activation(x))
         for level in reversed(range(len(skips))):
-            wider = self.widen[level](activation(x)).repeat_interleave(2, -1).repeat_interleave(2, -2)
+            wider = doubled(self.widen[level](activation(x)))
             x = self.up[level](self.join[level](activation(torch.cat([skips[level], wider], dim=1))))
         out: Tensor = self.exit(wrap(activation(x)))
         return out

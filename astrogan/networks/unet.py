@@ -8,7 +8,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from astrogan.networks.blocks import GAIN, ResidualBlock, activation, conv, generator, wrap
+from astrogan.networks.blocks import GAIN, ResidualBlock, activation, check_sides, conv, doubled, generator, wrap
 from astrogan.networks.fourier import FourierUnit
 from catalogs.checks import within
 
@@ -72,8 +72,7 @@ class UNet(nn.Module):
         ValueError
             If H or W is no multiple of `factor`.
         """
-        if any(side % self.factor for side in x.shape[-2:]):
-            raise ValueError(f"image of {tuple(x.shape[-2:])} pixels: sides must be multiples of {self.factor}")
+        check_sides(x, self.factor)
         x, skips = self.entry(wrap(x)), []
         for level, chain in enumerate(self.down):
             x = chain(x)
@@ -87,7 +86,7 @@ class UNet(nn.Module):
     def _rise(self, skips: Sequence[Tensor]) -> Tensor:
         x = self.up[-1](skips[-1])
         for level in reversed(range(len(skips) - 1)):
-            wider = self.widen[level](activation(x)).repeat_interleave(2, -1).repeat_interleave(2, -2)
+            wider = doubled(self.widen[level](activation(x)))
             x = self.up[level](skips[level] + wider)
         out: Tensor = self.exit(wrap(activation(x)))
         return out

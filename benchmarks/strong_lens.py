@@ -157,7 +157,7 @@ def measure(folder: Path, name: str) -> list[dict]:
         simulator = simulator_of(name, accuracy)
         jobs[accuracy] = (lambda simulator=simulator: simulator.render(labels)["image"].values[:, 0], BATCH)
         images[accuracy] = jobs[accuracy][0]()
-        threads[accuracy] = scaling(jobs[accuracy][0], ROUNDS)
+        threads[accuracy] = scaling(jobs[accuracy][0], 5 * ROUNDS)
     measured = rates(jobs, ROUNDS)
     rows = []
     for job, values in measured.items():
